@@ -1,0 +1,1 @@
+"""Chemistry, containers and errors shared by every layer. NumPy only."""

@@ -1,0 +1,1 @@
+"""Rigid bodies, torsions and atom layouts in PyTorch. Å and radians."""

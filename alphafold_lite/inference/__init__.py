@@ -1,0 +1,1 @@
+"""Inference policy: recycling, precision, ranking."""

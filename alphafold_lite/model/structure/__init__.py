@@ -1,0 +1,1 @@
+"""Structure module: invariant point attention, backbone update, side chains."""

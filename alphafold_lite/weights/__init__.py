@@ -1,0 +1,1 @@
+"""Parameters: official and OpenFold files through declarative maps, the own format, and where to find them."""
