@@ -1,0 +1,1 @@
+"""From a sequence and its alignments to the network's input. NumPy only, never torch."""

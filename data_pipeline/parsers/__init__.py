@@ -1,0 +1,1 @@
+"""Text -> records. Every parser refuses what it does not understand with an `InputError`."""
