@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-
 AttentionOp = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor | None], Tensor]
 RowsOp = Callable[[Callable[..., Tensor], tuple[Tensor, ...]], Tensor]
 TriangleProductOp = Callable[[Tensor, Tensor], Tensor]

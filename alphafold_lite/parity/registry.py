@@ -67,6 +67,12 @@ def _relax(folder: Path, context: Context) -> Iterator[Produced]:
     return relax_arrays(folder, context)
 
 
+def _losses(folder: Path, context: Context) -> Iterator[Produced]:
+    from alphafold_lite.parity.loss_cases import loss_arrays
+
+    return loss_arrays(folder, context)
+
+
 # A kind without an entry is reported as not covered.
 PRODUCERS: Mapping[str, Producer] = {
     MODELS: _models,
@@ -75,4 +81,5 @@ PRODUCERS: Mapping[str, Producer] = {
     CONFIDENCE: _confidence,
     FEATURES: _features,
     RELAX: _relax,
+    LOSSES: _losses,
 }
