@@ -1,0 +1,1 @@
+"""Known structures predicted again and scored: `evaluate.run.Evaluation`. Nothing heavy is imported here."""
