@@ -1,0 +1,80 @@
+"""`predict`: options in, one report a target out."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from alphafold_lite.cli import options
+from alphafold_lite.cli.terminal import shown
+from alphafold_lite.predict.settings import Settings, parse_max_msa, parse_models
+from data_pipeline.parsers.fasta import read_fasta
+
+if TYPE_CHECKING:
+    from alphafold_lite.predict.targets import TargetReport
+
+
+def predict(
+    fasta: options.Fasta,
+    out_dir: options.OutDir = Path("predictions"),
+    params: options.Params = None,
+    models: options.Models = "model_1_ptm",
+    msa: options.Msa = None,
+    msa_mode: options.Mode = "single",
+    max_msa: options.MaxMsa = None,
+    num_recycles: options.Recycles = 3,
+    recycle_tolerance: options.Tolerance = 0.0,
+    seed: options.Seed = 0,
+    num_seeds: options.Seeds = 1,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    relax: options.Relax = "best",
+    force: options.Force = False,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+    version: options.Version = False,
+) -> None:
+    """Predict the structure of every protein in a FASTA file: a folder of PDB and score files for each.
+
+    Exit codes: 0 done, 2 usage or input, 3 some targets failed, 4 parameters, tool or device missing, 130 interrupted, 1 internal.
+    """
+    clusters, extra = (None, None) if max_msa is None else parse_max_msa(max_msa)
+    settings = Settings(
+        models=parse_models(models),
+        num_recycles=num_recycles,
+        recycle_tolerance=recycle_tolerance,
+        seed=seed,
+        num_seeds=num_seeds,
+        device=device,
+        precision=precision,
+        relax=relax,
+        max_clusters=clusters,
+        max_extra=extra,
+    )
+    reading = read_fasta(fasta, force=force)
+    with shown(quiet=quiet) as progress:
+        from alphafold_lite.predict.predictor import (
+            Predictor,
+        )  # here, so that --help and bad input do not wait for torch
+        from alphafold_lite.predict.targets import Request, exit_code, predict_targets
+
+        request = Request(out_dir=out_dir, msa=msa, overwrite=overwrite, debug=debug)
+        predictor = Predictor(params, settings=settings, progress=progress)
+        codes: list[int] = []
+        for report in predict_targets(reading, predictor, request):
+            codes.append(report.exit_code)
+            progress.finish()
+            print(json.dumps(report.to_json_dict()) if as_json else _line(report), flush=True)
+    raise typer.Exit(exit_code(codes))
+
+
+def _line(report: "TargetReport") -> str:
+    if report.error is not None:
+        return f"{report.name}: failed"
+    best = report.results[0]
+    caution = "UNTRAINED network, not a prediction: " if best.untrained else ""
+    ptm = "" if best.ptm is None else f", pTM {best.ptm:.2f}"
+    return f"{report.name}: {caution}mean pLDDT {best.mean_plddt:.1f}{ptm}, {report.folder / 'ranked_0.pdb'}"

@@ -1,0 +1,186 @@
+"""`Predictor`: parameters loaded once, any number of sequences folded. `fold` is the one-call form."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Unpack
+
+import numpy as np
+import torch
+
+from alphafold_lite.common.features import Features
+from alphafold_lite.geometry.violations import violating_residues
+from alphafold_lite.inference import recycling
+from alphafold_lite.kernels.fast import fast
+from alphafold_lite.model.alphafold import AlphaFold
+from alphafold_lite.model.batch import Batch
+from alphafold_lite.predict.device import check_fits, is_out_of_memory, out_of_memory, peak_bytes, place
+from alphafold_lite.predict.progress import Progress, Silent, watched_blocks
+from alphafold_lite.predict.result import FoldResult, to_result
+from alphafold_lite.predict.settings import RelaxChoice, Settings, SettingsKeywords
+from alphafold_lite.presets import model_config, msa_limits
+from alphafold_lite.relax import relaxation
+from alphafold_lite.relax.result import RelaxConfig
+from alphafold_lite.weights.registry import ParameterSource, resolve
+from data_pipeline.parsers.fasta import sequence_record
+from data_pipeline.pipeline import build_features, read_alignment
+from data_pipeline.sampling import SamplingConfig, sample
+
+log = logging.getLogger(__name__)
+UNTRAINED_ITERATIONS = 200  # of the minimiser, a round
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadedModel:
+    """A network with its parameters, and the MSA depth it reads."""
+
+    source: ParameterSource
+    network: AlphaFold
+    sampling: SamplingConfig
+
+
+class Predictor:
+    """Loads parameters once and folds many sequences.
+
+    Args:
+        params: `random:SEED` (untrained), a file or folder of parameters; None takes the official ones where they are found.
+        settings: everything else; the defaults of `Settings` if left out.
+        progress: told about stages, recycles and blocks.
+        keywords: single fields of `Settings`, before those of `settings`.
+
+    Raises:
+        InputError: a setting or a parameter file that cannot be used.
+        MissingResourceError: no parameters, or a device that is not there.
+    """
+
+    def __init__(
+        self,
+        params: str | None = None,
+        *,
+        settings: Settings | None = None,
+        progress: Progress | None = None,
+        **keywords: Unpack[SettingsKeywords],
+    ) -> None:
+        self.settings = replace(settings or Settings(), **keywords)
+        self.progress = progress or Silent()
+        self.placement = place(self.settings.device, self.settings.precision)
+        self.relax_choice: RelaxChoice = self.settings.relax
+        if self.relax_choice != "none" and (reason := relaxation.available()) is not None:
+            self.relax_choice = "none"
+            log.warning("structures stay unrelaxed: %s", reason)
+        self.models = tuple(self._load(source) for source in resolve(params, self.settings.models, model_config))
+
+    def _load(self, source: ParameterSource) -> LoadedModel:
+        limits = msa_limits(source.preset or source.name)
+        return LoadedModel(
+            source=source,
+            network=source.load(fast()).to(self.placement.device),
+            sampling=SamplingConfig(
+                max_clusters=self.settings.max_clusters or limits.max_clusters,
+                max_extra=self.settings.max_extra or limits.max_extra,
+            ),
+        )
+
+    @property
+    def num_threads(self) -> int:
+        """CPU threads; results are the same bytes for the same number."""
+        return torch.get_num_threads()
+
+    @property
+    def untrained(self) -> bool:
+        """Whether any of the parameters are random."""
+        return any(model.source.untrained for model in self.models)
+
+    @property
+    def relax_config(self) -> RelaxConfig:
+        """AlphaFold's values; structures of untrained models have no minimum worth the wait, so their iterations are capped."""
+        return RelaxConfig(max_iterations=UNTRAINED_ITERATIONS) if self.untrained else RelaxConfig()
+
+    def fold(self, sequence: str, *, name: str = "target", msa: Sequence[str | Path] = ()) -> FoldResult:
+        """The best-ranked result for one chain, relaxed as the settings say.
+
+        Args:
+            sequence: residue letters; lower case, white space and a final `*` are accepted, B J O U X Z become X.
+            msa: alignments (A3M or Stockholm files) whose first row is the sequence; none: single-sequence mode.
+
+        Raises:
+            InputError: a sequence or an alignment that cannot be used.
+            TargetError: the run does not fit in memory.
+        """
+        return self.fold_all(sequence, name=name, msa=msa)[0]
+
+    def fold_all(
+        self, sequence: str, *, name: str = "target", msa: Sequence[str | Path] = ()
+    ) -> tuple[FoldResult, ...]:
+        """The results of every model and seed, best first; arguments and errors as `fold`."""
+        record = sequence_record(sequence, name=name)
+        features = build_features(record.sequence, name=record.name, msa=[read_alignment(path) for path in msa])
+        self.check_memory(features)
+        results = ranked([self.run(features, model, number) for model, number in self.runs()])
+        return tuple(self.relax(result, rank) for rank, result in enumerate(results))
+
+    def runs(self) -> Iterator[tuple[LoadedModel, int]]:
+        """Every model with every number N of `pred_N`."""
+        return ((model, number) for model in self.models for number in range(self.settings.num_seeds))
+
+    def run(self, features: Features, model: LoadedModel, number: int) -> FoldResult:
+        """One model, one seed, no relaxation. The MSA is sampled anew for every pass (supplement 1.11.2)."""
+        seed, device, settings = self.settings.seed + number, self.placement.device, self.settings
+
+        def inputs(number_of_pass: int) -> Sequence[Batch]:
+            self.progress.recycle(number_of_pass + 1, settings.num_recycles + 1)
+            rng = np.random.default_rng((seed, number_of_pass))
+            return (Batch.from_features(sample(features, model.sampling, rng), device=device),)
+
+        try:
+            with watched_blocks(model.network.evoformer.blocks, self.progress):
+                folded = recycling.fold(
+                    model.network,
+                    inputs,
+                    num_recycles=settings.num_recycles,
+                    tolerance=settings.recycle_tolerance,
+                    precision=self.placement.precision,
+                )
+        except (MemoryError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise out_of_memory(device, num_res=len(features.sequence)) from error
+            raise
+        source = model.source
+        return to_result(folded, features, model=source.name, number=number, seed=seed, untrained=source.untrained)
+
+    def check_memory(self, features: Features) -> None:
+        """Raise TargetError where any of the models would need more memory than is free."""
+        num_res, rows = len(features.sequence), len(features.msa)
+        peaks = [
+            peak_bytes(
+                model.network.config,
+                num_res=num_res,
+                num_clusters=min(rows, model.sampling.max_clusters),
+                num_extra=min(rows, model.sampling.max_extra),
+            )
+            for model in self.models
+        ]
+        check_fits(max(peaks), self.placement.device, num_res=num_res)
+
+    def relaxes(self, rank: int) -> bool:
+        """Whether the structure of this rank (0 is the best) is to be relaxed."""
+        return self.relax_choice == "all" or (self.relax_choice == "best" and rank == 0)
+
+    def relax(self, result: FoldResult, rank: int) -> FoldResult:
+        """The result after relaxation if its rank is to be relaxed, else as it was. Never raises for a structure."""
+        if not self.relaxes(rank):
+            return result
+        return result.with_relaxation(relaxation.relax(result.unrelaxed, violating_residues, self.relax_config))
+
+
+def ranked(results: Sequence[FoldResult]) -> tuple[FoldResult, ...]:
+    """Best mean pLDDT first; equal ones stay in order."""
+    return tuple(sorted(results, key=lambda result: -result.mean_plddt))
+
+
+def fold(
+    sequence: str, *, params: str | None = None, msa: Sequence[str | Path] = (), **keywords: Unpack[SettingsKeywords]
+) -> FoldResult:
+    """Fold one sequence and return the best-ranked result: `fold("MKTAYIAKQR").save("out.pdb")`. See `Predictor`."""
+    return Predictor(params, **keywords).fold(sequence, msa=msa)

@@ -1,0 +1,127 @@
+"""One predicted structure with its scores, as `fold` returns it."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from alphafold_lite import confidence
+from alphafold_lite.common.errors import InputError
+from alphafold_lite.common.features import Features
+from alphafold_lite.common.protein import Protein
+from alphafold_lite.inference.recycling import Folded
+from alphafold_lite.outputs.files import write_atomic
+from alphafold_lite.outputs.pdb import to_pdb
+from alphafold_lite.relax.result import RelaxResult
+
+UNTRAINED = "UNTRAINED: random parameters; this structure and its scores are not a prediction"
+MODELLED = "predicted by alphafold_lite; B-factor column: pLDDT, 0-100"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoldResult:
+    """What one model and seed made of one sequence. pLDDT 0-100, PAE in Å; PAE and pTM are None where the model has no such head."""
+
+    model: str
+    number: int  # N of pred_N
+    seed: int
+    untrained: bool
+    unrelaxed: Protein
+    plddt: Float[np.ndarray, "N_res"]
+    ptm: float | None
+    pae: Float[np.ndarray, "N_res N_res"] | None
+    max_pae: float | None
+    num_recycles: int  # made, which may be fewer than asked for
+    relaxation: RelaxResult | None = None
+
+    @property
+    def stem(self) -> str:
+        """`MODEL_pred_N`, the part that AlphaFold's file names share. The names of untrained models say so."""
+        model = self.model if not self.untrained or "untrained" in self.model else f"untrained_{self.model}"
+        return f"{model}_pred_{self.number}"
+
+    @property
+    def mean_plddt(self) -> float:
+        """Mean over all residues: what models are ranked by."""
+        return float(self.plddt.mean(dtype=np.float64))
+
+    @property
+    def relaxed(self) -> Protein | None:
+        """The relaxed structure, or None where there is none."""
+        return self.relaxation.protein if self.relaxation is not None and self.relaxation.relaxed else None
+
+    @property
+    def protein(self) -> Protein:
+        """The relaxed structure where there is one, else the network's own."""
+        return self.relaxed or self.unrelaxed
+
+    @property
+    def note(self) -> str | None:
+        """What every output of an untrained model carries."""
+        return UNTRAINED if self.untrained else None
+
+    def unrelaxed_pdb(self) -> str:
+        """PDB text of the network's own structure."""
+        return to_pdb(self.unrelaxed, remarks=self._remarks("unrelaxed"))
+
+    def pdb(self) -> str:
+        """PDB text of the relaxed structure (with its hydrogens) where there is one, else of the network's own."""
+        if self.relaxation is None or self.relaxed is None:
+            return self.unrelaxed_pdb()
+        remarks = self._remarks("relaxed with the Amber ff99SB force field")
+        return to_pdb(self.relaxed, remarks=remarks, hydrogens=self.relaxation.hydrogens)
+
+    def save(self, path: str | Path) -> None:
+        """Write `pdb()` to a file that ends in .pdb.
+
+        Raises:
+            InputError: another ending, or a folder that cannot be written.
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".pdb":
+            raise InputError("a file name that ends in .pdb", repr(path.name), "name it for example out.pdb")
+        write_atomic(path, self.pdb())
+
+    def with_relaxation(self, relaxation: RelaxResult) -> "FoldResult":
+        """The same result after relaxation."""
+        return replace(self, relaxation=relaxation)
+
+    def _remarks(self, kind: str) -> tuple[str, ...]:
+        lines = (MODELLED, f"model {self.model}, seed {self.seed}, {kind}")
+        return (UNTRAINED, *lines) if self.untrained else lines
+
+
+def to_result(folded: Folded, features: Features, *, model: str, number: int, seed: int, untrained: bool) -> FoldResult:
+    """Scores from logits, and the structure as a `Protein` that carries pLDDT as B-factors."""
+    prediction = folded.prediction
+    plddt = _array(confidence.plddt(prediction.logits.plddt))
+    mask = _array(prediction.atom37_mask)
+    ptm = pae = max_pae = None
+    if prediction.logits.pae is not None:
+        pae, max_pae = confidence.predicted_aligned_error(prediction.logits.pae)
+        ptm = float(confidence.ptm(prediction.logits.pae))
+    return FoldResult(
+        model=model,
+        number=number,
+        seed=seed,
+        untrained=untrained,
+        unrelaxed=Protein(
+            atom_positions=_array(prediction.atom37_positions) * mask[..., None],
+            atom_mask=mask,
+            aatype=features.aatype,
+            residue_index=features.residue_index + 1,
+            chain_index=features.chain_index,
+            b_factors=plddt[:, None] * mask,
+        ),
+        plddt=plddt,
+        ptm=ptm,
+        pae=None if pae is None else _array(pae),
+        max_pae=None if max_pae is None else float(max_pae),
+        num_recycles=folded.passes - 1,
+    )
+
+
+def _array(values: torch.Tensor) -> np.ndarray:
+    return values.detach().to("cpu", torch.float32).numpy()

@@ -1,0 +1,179 @@
+"""Many targets one after another: one that fails is reported and the rest go on."""
+
+import logging
+import time
+import traceback
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from alphafold_lite.common.errors import EXIT_INTERNAL, EXIT_OK, EXIT_SOME_FAILED, AlphaFoldLiteError, InputError
+from alphafold_lite.predict.device import is_out_of_memory, out_of_memory
+from alphafold_lite.predict.folder import TargetFolder, a3m_text, run_record
+from alphafold_lite.predict.predictor import Predictor, ranked
+from alphafold_lite.predict.result import UNTRAINED, FoldResult
+from data_pipeline.parsers.fasta import FastaReading, FastaRecord, RecordProblem
+from data_pipeline.pipeline import build_features, read_alignment
+
+log = logging.getLogger(__name__)
+SINGLE, USER = "single", "user"  # names of MSA engines
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """Where results go and which alignment is used."""
+
+    out_dir: Path
+    msa: Path | None = None
+    overwrite: bool = False
+    debug: bool = False  # show tracebacks of failed targets
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetReport:
+    """What became of one target; `error` and `exit_code` say why it failed."""
+
+    name: str
+    header: str
+    folder: Path
+    results: tuple[FoldResult, ...] = ()  # best first
+    seconds: float = 0.0
+    error: str | None = None
+    exit_code: int = EXIT_OK
+
+    def to_json_dict(self) -> dict[str, object]:
+        """The object that `--json` prints."""
+        untrained = any(result.untrained for result in self.results)
+        return {
+            "name": self.name,
+            "header": self.header,
+            "status": "done" if self.error is None else "failed",
+            "error": self.error,
+            "folder": str(self.folder),
+            "seconds": round(self.seconds, 3),
+            "untrained": untrained,
+            "note": UNTRAINED if untrained else None,
+            "models": [self._model(result, rank) for rank, result in enumerate(self.results)],
+        }
+
+    def _model(self, result: FoldResult, rank: int) -> dict[str, object]:
+        relaxation = result.relaxation
+        return {
+            "name": result.stem,
+            "seed": result.seed,
+            "mean_plddt": round(result.mean_plddt, 2),
+            "ptm": None if result.ptm is None else round(result.ptm, 4),
+            "recycles": result.num_recycles,
+            "relaxation": None if relaxation is None else relaxation.status,
+            "pdb": str(self.folder / f"ranked_{rank}.pdb"),
+        }
+
+
+def exit_code(codes: Iterable[int]) -> int:
+    """0 when all targets are done, the code of the failure when all failed alike, else 3."""
+    distinct = set(codes)
+    return distinct.pop() if len(distinct) == 1 else EXIT_SOME_FAILED if distinct else EXIT_OK
+
+
+def predict_targets(reading: FastaReading, predictor: Predictor, request: Request) -> Iterator[TargetReport]:
+    """Predict every usable record in file order and report each as it is done; records with problems are reported as failed.
+
+    Raises:
+        InputError: an alignment together with several records.
+    """
+    entries = sorted([*reading.records, *reading.problems], key=lambda entry: entry.index)
+    if request.msa is not None and len(entries) > 1:
+        action = "give the alignment with the one record it belongs to"
+        raise InputError("one FASTA record beside --msa", f"{len(entries)} records", action)
+    for number, entry in enumerate(entries, 1):
+        predictor.progress.target(entry.name, number, len(entries))
+        yield _report(entry, predictor, request)
+
+
+def _report(entry: FastaRecord | RecordProblem, predictor: Predictor, request: Request) -> TargetReport:
+    folder, started = request.out_dir / entry.name, time.monotonic()
+    results: tuple[FoldResult, ...] = ()
+    error, code = None, EXIT_OK
+    try:
+        if isinstance(entry, RecordProblem):
+            raise entry.error
+        results = _predict(entry, predictor, request, folder)
+    except Exception as failure:  # noqa: BLE001 - the other targets must go on, whatever this one met
+        error, code = _explain(failure, entry, predictor)
+        log.error("%s: %s", entry.name, error)
+        if request.debug:
+            traceback.print_exc()
+    return TargetReport(
+        name=entry.name,
+        header=entry.header,
+        folder=folder,
+        results=results,
+        seconds=time.monotonic() - started,
+        error=error,
+        exit_code=code,
+    )
+
+
+def _explain(error: Exception, entry: FastaRecord | RecordProblem, predictor: Predictor) -> tuple[str, int]:
+    if is_out_of_memory(error) and isinstance(entry, FastaRecord):
+        error = out_of_memory(predictor.placement.device, num_res=len(entry.sequence))
+    if isinstance(error, AlphaFoldLiteError):
+        return str(error), error.exit_code
+    message = f"internal error: {type(error).__name__}: {error}; run again with --debug for the traceback"
+    return message, EXIT_INTERNAL
+
+
+def _predict(record: FastaRecord, predictor: Predictor, request: Request, path: Path) -> tuple[FoldResult, ...]:
+    """One target through all stages; each stage leaves its files before the next begins."""
+    for notice in record.notices:
+        log.warning("%s", notice)
+    clock = _Clock(predictor)
+    with clock.stage("features"):
+        alignments = [] if request.msa is None else [read_alignment(request.msa)]
+        features = build_features(record.sequence, name=record.name, msa=alignments)
+        predictor.check_memory(features)
+        query = f">{record.name}\n{record.sequence}\n"
+        msas = {USER: a3m_text(alignments[0])} if alignments else {SINGLE: query}
+        folder = TargetFolder(path, run_record(predictor, record, msas), overwrite=request.overwrite)
+        folder.write_features(features, msas)
+    found: list[FoldResult] = []
+    for model, number in predictor.runs():
+        with clock.stage(f"predict {model.source.name}_pred_{number}"):
+            result = predictor.run(features, model, number)
+            folder.write_unrelaxed(result)
+        found.append(result)
+    ranking = ranked(found)
+    folder.write_ranking(ranking)
+    relaxed: list[FoldResult] = []
+    for rank, result in enumerate(ranking):
+        with clock.stage(f"relax {result.stem}", shown=predictor.relaxes(rank)):
+            relaxed.append(predictor.relax(result, rank))
+            folder.write_relaxed(relaxed[-1], rank)
+        _tell(relaxed[-1])
+    folder.write_metrics(tuple(relaxed), clock.seconds)
+    return tuple(relaxed)
+
+
+def _tell(result: FoldResult) -> None:
+    if result.relaxation is not None:
+        level = logging.INFO if result.relaxation.status == "converged" else logging.WARNING
+        log.log(level, "%s: %s", result.stem, result.relaxation.message)
+
+
+class _Clock:
+    """Announces stages and adds up their seconds."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._progress = predictor.progress
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str, *, shown: bool = True) -> Generator[None]:
+        """Time what happens inside."""
+        if shown:
+            self._progress.stage(name)
+        started = time.monotonic()
+        yield
+        if shown:
+            self.seconds[name] = time.monotonic() - started
