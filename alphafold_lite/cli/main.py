@@ -49,6 +49,8 @@ def run(arguments: Sequence[str], program: str = "alphafold-lite", app: typer.Ty
     try:
         code = typer.main.get_command(app).main(args=list(arguments), prog_name=program, standalone_mode=False)
         sys.stdout.flush()
+        if code == EXIT_INTERRUPTED:  # typer turns KeyboardInterrupt into this
+            raise KeyboardInterrupt
         return int(code or 0)
     except (KeyboardInterrupt, typer.Abort):
         return _report("interrupted", EXIT_INTERRUPTED)

@@ -30,7 +30,8 @@ class LiveProgress:
 
     def stage(self, name: str) -> None:
         self.finish()
-        self._task = self._bars.add_task(f"{self._target}: {name}", total=None, detail="")
+        description = f"{self._target}: {name}" if self._target else name
+        self._task = self._bars.add_task(description, total=None, detail="")
 
     def recycle(self, number: int, total: int) -> None:
         self._pass, self._passes = number, total

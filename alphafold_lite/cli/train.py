@@ -73,7 +73,7 @@ def train(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Train a network; several processes: torchrun --nproc-per-node N -m alphafold_lite.cli.main train ...
+    """Train a network; several processes: torchrun --nproc-per-node N --no-python alphafold-lite train ...
 
     Exit codes: 0 done, 2 usage or input, 4 device missing, 130 interrupted (the state is saved), 1 internal.
     """

@@ -72,6 +72,7 @@ class Predictor:
         self.models = tuple(self._load(source) for source in resolve(params, self.settings.models, model_config))
 
     def _load(self, source: ParameterSource) -> LoadedModel:
+        self.progress.stage(f"load {source.origin}")
         limits = msa_limits(source.preset or source.name)
         return LoadedModel(
             source=source,

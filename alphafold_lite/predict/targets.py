@@ -142,6 +142,7 @@ def _predict(record: FastaRecord, predictor: Predictor, request: Request, path: 
         with clock.stage(f"predict {model.source.name}_pred_{number}"):
             result = predictor.run(features, model, number)
             folder.write_unrelaxed(result)
+        log.info("%s: mean pLDDT %.1f after %d recycles", result.stem, result.mean_plddt, result.num_recycles)
         found.append(result)
     ranking = ranked(found)
     folder.write_ranking(ranking)

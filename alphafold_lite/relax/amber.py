@@ -1,7 +1,6 @@
-"""Amber ff99SB in OpenMM: the only place that imports openmm and pdbfixer, and the only place where nanometres exist."""
+"""Amber ff99SB in OpenMM. Only here and in `gentle` is openmm imported and are lengths in nanometres."""
 
 import io
-import math
 import os
 import random
 import time
@@ -17,6 +16,7 @@ from pdbfixer import PDBFixer
 
 from alphafold_lite.common import residue_constants
 from alphafold_lite.common.protein import Protein
+from alphafold_lite.relax.gentle import soften
 from alphafold_lite.relax.pieces import Pieces, heavy_atoms
 from alphafold_lite.relax.result import Hydrogens, Minimised, RelaxConfig
 
@@ -24,7 +24,6 @@ _ANGSTROM = 0.1  # nm
 _KCAL = 4.184  # kJ
 _FORCE_FIELD = "amber99sb.xml"
 _AMBER_GROUP, _RESTRAINT_GROUP = 0, 1
-_ANGLE_SPRING = 20000.0  # kJ/mol/nm², a tenth of a typical bond
 _RESTRAINT = "0.5*k*((x-x0)^2+(y-y0)^2+(z-z0)^2)"
 _SEED = 1  # any constant but 0, which OpenMM takes for "choose one"
 # PDBFixer can only be made from a file; its topology and positions are then set from outside.
@@ -62,15 +61,16 @@ class _Stage:
     """One way of minimising the same atoms: an OpenMM context with the force field and the restraints. Positions in nm."""
 
     def __init__(
-        self, topology: app.Topology, config: RelaxConfig, *, constraints: object = None, springs: bool = False
+        self, topology: app.Topology, config: RelaxConfig, *, constraints: object = None, gentle: bool = False
     ) -> None:
         system = app.ForceField(_FORCE_FIELD).createSystem(
             topology, nonbondedMethod=app.NoCutoff, constraints=constraints, removeCMMotion=False
         )
+        if gentle:  # on one core: OpenMM sums the forces of the soft repulsion in no fixed order on several
+            soften(system, topology)
+            config = replace(config, platform="cpu", threads=1)
         self._restraint = _restraint_force(topology)
         system.addForce(self._restraint)
-        if springs:
-            system.addForce(_angle_springs(system))
         self._context, self.platform = _context(system, config)
         self._tolerance = config.tolerance * _KCAL  # kJ/mol/nm
 
@@ -103,11 +103,9 @@ class AmberModel:
     Vacuum, no cut-off, bonds to hydrogen constrained. Hydrogens are placed for pH 7, missing heavy atoms by PDBFixer, disulfide
     bonds where two SG lie within 3 Å.
 
-    A round minimises three times, always held to the same positions: with springs between the ends of every bond angle; without
-    them; with the constraints. Only the last decides where the atoms end, the others make sure that it gets there. Angles alone
-    leave distorted groups in false minima (a carboxylate whose oxygens lie on a line), which distances do not. And constraints
-    are ever stiffer springs to OpenMM's minimiser, which starts over as it stiffens them: with clashing atoms that took two
-    thirds of the iterations.
+    A round minimises three times, always held to the same positions: in a gentle potential (see `soften`); in Amber's; with the
+    constraints. Only the last decides where the atoms end, the others make sure that it gets there. Constraints are ever stiffer
+    springs to OpenMM's minimiser, which starts over as it stiffens them: from the input, that took two thirds of the iterations.
 
     Raises:
         Exception: what OpenMM or PDBFixer raise for atoms that they cannot make sense of.
@@ -119,7 +117,7 @@ class AmberModel:
         residues = [atom.residue.index for atom in self._topology.atoms()]
         self._rows = pieces.simulated[residues]  # row of the protein for each atom
         self._constrained = _Stage(self._topology, config, constraints=app.HBonds)
-        self._preparation = _Stage(self._topology, config, springs=True), _Stage(self._topology, config)
+        self._preparation = _Stage(self._topology, config, gentle=True), _Stage(self._topology, config)
         self.platform = self._constrained.platform
 
     def minimise(self, free_rows: frozenset[int], deadline: float) -> Minimised:
@@ -231,25 +229,6 @@ def _restraint_force(topology: app.Topology) -> openmm.CustomExternalForce:
             force.addParticle(atom.index, [0.0, 0.0, 0.0, 0.0])
     force.setForceGroup(_RESTRAINT_GROUP)
     return force
-
-
-def _angle_springs(system: openmm.System) -> openmm.HarmonicBondForce:
-    """Springs between the first and last atom of every bond angle, at the distance that its bonds and angle prefer."""
-    forces = system.getForces()
-    lengths: dict[frozenset[int], float] = {}
-    springs = openmm.HarmonicBondForce()
-    for force in (force for force in forces if isinstance(force, openmm.HarmonicBondForce)):
-        for number in range(force.getNumBonds()):
-            one, other, length, _ = force.getBondParameters(number)
-            lengths[frozenset((one, other))] = length.value_in_unit(unit.angstrom) * _ANGSTROM
-    for force in (force for force in forces if isinstance(force, openmm.HarmonicAngleForce)):
-        for number in range(force.getNumAngles()):
-            one, middle, other, angle, _ = force.getAngleParameters(number)
-            a, b = lengths[frozenset((one, middle))], lengths[frozenset((middle, other))]
-            squared = a * a + b * b - 2 * a * b * math.cos(angle.value_in_unit(unit.radian))
-            springs.addBond(one, other, math.sqrt(squared), _ANGLE_SPRING)
-    springs.setForceGroup(_RESTRAINT_GROUP)
-    return springs
 
 
 def _context(system: openmm.System, config: RelaxConfig) -> tuple[openmm.Context, str]:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 ViolationFunction = Callable[[Protein], Bool[np.ndarray, "N_res"]]
 
 _LARGEST_COORDINATE = 1e5  # Å; beyond it single precision cannot tell bonded atoms apart
-_SAME_PLACE = 1e-3  # Å
+_SAME_PLACE = 0.001  # Å
+_NUDGE = 0.1  # Å
+_MOST_COINCIDENT = 0.5  # of all atoms; a structure with more has collapsed
+_SEED = 1
 _MESSAGE_LENGTH = 300
 
 
@@ -87,16 +90,21 @@ def _relax(protein: Protein, violations: ViolationFunction, config: RelaxConfig,
     from alphafold_lite.relax.amber import AmberModel  # here, so that this module can be imported without OpenMM
 
     before = np.asarray(violations(protein), bool)
-    model = AmberModel(protein, pieces, config)
-    rounds = _run_rounds(model, violations, config.max_rounds, deadline)
+    model = AmberModel(_separated(protein), pieces, config)
+    rounds, trouble = _run_rounds(model, violations, config.max_rounds, deadline)
     metrics = RelaxMetrics(
-        violating_before=int(before.sum()), residues_skipped=pieces.kept_aside, platform=model.platform
+        violating_before=int(before.sum()),
+        violating_after=int(before.sum()),
+        remaining_violations=_flags(before),
+        residues_skipped=pieces.kept_aside,
+        platform=model.platform,
     )
-    late = time.monotonic() > deadline
     if not rounds:
-        reason = "no time left after placing the hydrogens" if late else "the minimiser left no finite coordinates"
-        return replace(_unrelaxed(protein, "time_limit" if late else "failed", reason), metrics=metrics)
-    return _choose(protein, before, rounds, _counted(metrics, rounds), describe(pieces))
+        return replace(
+            _unrelaxed(protein, "time_limit" if time.monotonic() > deadline else "failed", trouble), metrics=metrics
+        )
+    result = _choose(protein, before, rounds, _counted(metrics, rounds))
+    return replace(result, message="; ".join(part for part in (result.message, trouble, describe(pieces)) if part))
 
 
 def _unusable(protein: Protein) -> str | None:
@@ -106,22 +114,43 @@ def _unusable(protein: Protein) -> str | None:
         return "coordinates are not finite numbers"
     if not (np.abs(atoms) < _LARGEST_COORDINATE).all():
         return f"coordinates are beyond {_LARGEST_COORDINATE:g} Å"
-    places = np.unique(np.round(atoms / _SAME_PLACE), axis=0)
-    if len(places) < len(atoms):
-        return f"{len(atoms) - len(places)} of {len(atoms)} atoms lie exactly on another one"
+    coincident = int(_coincident(protein).sum())
+    if coincident > _MOST_COINCIDENT * len(atoms):
+        return f"{coincident} of {len(atoms)} atoms lie on another one"
     return None
+
+
+def _coincident(protein: Protein) -> Bool[np.ndarray, "N_res 37"]:
+    """Atoms that lie where an earlier one does."""
+    present = np.argwhere(protein.atom_mask > 0.5)
+    places = np.round(protein.atom_positions[tuple(present.T)] / _SAME_PLACE)
+    _, first = np.unique(places, axis=0, return_index=True)
+    found = protein.atom_mask > 0.5
+    found[tuple(present[first].T)] = False
+    return found
+
+
+def _separated(protein: Protein) -> Protein:
+    """The same structure with coincident atoms, which have no direction to go, moved a little; always in the same way."""
+    shift = np.random.default_rng(_SEED).normal(0.0, _NUDGE, protein.atom_positions.shape)
+    positions = protein.atom_positions + shift * _coincident(protein)[..., None]
+    return protein.with_positions(positions.astype(np.float32))
 
 
 def _run_rounds(
     model: "AmberModel", violations: ViolationFunction, max_rounds: int, deadline: float
-) -> tuple[_Round, ...]:
+) -> tuple[Sequence[_Round], str]:
+    """The rounds that came to an end, and what stopped them early, if anything did."""
     rounds: list[_Round] = []
     free: frozenset[int] = frozenset()
     while len(rounds) < max_rounds and time.monotonic() < deadline:
-        outcome = model.minimise(free, deadline)
+        try:
+            outcome = model.minimise(free, deadline)
+        except Exception as error:  # noqa: BLE001 - OpenMM's own; the rounds before are worth keeping
+            return rounds, f"round {len(rounds) + 1} failed ({_one_line(error)})"
         placed, hydrogens = model.snapshot()
-        if not (np.isfinite(placed.atom_positions).all() and math.isfinite(outcome.energy_after)):
-            break
+        if not np.isfinite(placed.atom_positions).all():
+            return rounds, f"round {len(rounds) + 1} left no finite coordinates"
         violating = np.asarray(violations(placed), bool)
         rounds.append(
             _Round(outcome=outcome, protein=placed, hydrogens=hydrogens, violating=violating, freed=len(free))
@@ -129,21 +158,26 @@ def _run_rounds(
         if outcome.out_of_time or not violating.any():
             break
         free |= {int(row) for row in np.flatnonzero(violating)}
-    return tuple(rounds)
+    return rounds, "" if rounds else "no time was left after placing the hydrogens"
 
 
 def _counted(metrics: RelaxMetrics, rounds: Sequence[_Round]) -> RelaxMetrics:
     return replace(
         metrics,
-        energy_before=rounds[0].outcome.energy_before,
+        energy_before=_finite(rounds[0].outcome.energy_before),
         rounds=len(rounds),
         iterations=sum(entry.outcome.iterations for entry in rounds),
         freed_residues=rounds[-1].freed,
     )
 
 
+def _finite(energy: float) -> float | None:
+    """None where atoms lie so close that single precision has no number for it."""
+    return energy if math.isfinite(energy) else None
+
+
 def _choose(
-    protein: Protein, before: Bool[np.ndarray, "N_res"], rounds: Sequence[_Round], metrics: RelaxMetrics, aside: str
+    protein: Protein, before: Bool[np.ndarray, "N_res"], rounds: Sequence[_Round], metrics: RelaxMetrics
 ) -> RelaxResult:
     """The round with the fewest violating residues (the later of equals), or the input where that has fewer still."""
     counts = [int(entry.violating.sum()) for entry in rounds]
@@ -158,11 +192,11 @@ def _choose(
     return RelaxResult(
         protein=chosen.protein,
         status=status,
-        message="; ".join(part for part in (message, aside) if part),
+        message=message,
         hydrogens=chosen.hydrogens,
         metrics=replace(
             metrics,
-            energy_after=chosen.outcome.energy_after,
+            energy_after=_finite(chosen.outcome.energy_after),
             rmsd=_rmsd(protein, chosen.protein),
             violating_after=counts[best],
             remaining_violations=_flags(chosen.violating),

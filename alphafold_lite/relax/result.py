@@ -62,7 +62,7 @@ class Minimised:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RelaxMetrics:
-    """Figures of one relaxation; None where it did not come so far. Energies are Amber's without the restraints, in kcal/mol."""
+    """Figures of one relaxation; None where it did not come so far or where an energy is infinite. Energies are Amber's without the restraints, in kcal/mol."""
 
     energy_before: float | None = None  # after placing the hydrogens, before the first minimisation
     energy_after: float | None = None

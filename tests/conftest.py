@@ -1,0 +1,24 @@
+"""Tests that read the shared reference set and data are left out, and said to be, where these are not beside the checkout.
+
+The parity tests on `tests/golden/reference` are never left out.
+"""
+
+from pathlib import Path
+
+from tests.support.reference import REFERENCE
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out a test file that names REFERENCE when there is none."""
+    if REFERENCE.is_dir() or collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
+        return None
+    return "REFERENCE" in collection_path.read_text("utf-8") or None
+
+
+def pytest_report_header() -> str:
+    """Say which set is used."""
+    if REFERENCE.is_dir():
+        return "shared reference set: found"
+    return (
+        "shared reference set: NOT FOUND; tests that read it are left out (set ALPHAFOLD_LITE_REFERENCE to its folder)"
+    )

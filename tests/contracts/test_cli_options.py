@@ -1,0 +1,31 @@
+"""Options are a promise: this list changes only together with the README and the changelog."""
+
+import typer
+
+from alphafold_lite.cli.main import app, predict_app
+
+PREDICT = {
+    "--fasta", "--out-dir", "--params", "--models", "--msa", "--msa-mode", "--max-msa", "--num-recycles", "--recycle-tolerance",
+    "--seed", "--num-seeds", "--device", "--precision", "--relax", "--force", "--overwrite", "--quiet", "--json", "--debug",
+    "--version",
+}  # fmt: skip
+DEFAULTS = {
+    "num_recycles": 3, "seed": 0, "num_seeds": 1, "device": "auto", "precision": "auto", "relax": "best", "msa_mode": "single",
+}  # fmt: skip
+
+
+def options(command):
+    return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+
+
+def test_predict_takes_exactly_these_options():
+    assert options(typer.main.get_command(predict_app)) == PREDICT
+
+
+def test_both_console_scripts_take_the_same_options():
+    assert options(typer.main.get_command(app).commands["predict"]) == PREDICT
+
+
+def test_defaults():
+    found = {parameter.name: parameter.default for parameter in typer.main.get_command(predict_app).params}
+    assert {name: found[name] for name in DEFAULTS} == DEFAULTS
