@@ -1,0 +1,53 @@
+"""All parameters of a network in one vector, their gradients in another: clipping, averaging, Adam and checkpoints become a few operations."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Span:
+    """Where a parameter lies in the vector."""
+
+    name: str
+    start: int
+    stop: int
+
+
+class FlatParameters:
+    """Takes over a network's parameters: afterwards each is a view into `values`, its gradient a view into `gradient`.
+
+    The network must stay on its device. `gradient` is never freed: clear it with `zero_gradient`, not with `zero_grad`.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        named = list(model.named_parameters())
+        ends = [0]
+        for _, parameter in named:
+            ends.append(ends[-1] + parameter.numel())
+        self.spans = tuple(
+            Span(name=name, start=a, stop=b) for (name, _), a, b in zip(named, ends, ends[1:], strict=False)
+        )
+        first = named[0][1]
+        self.values = first.detach().new_empty(ends[-1])
+        self.gradient = torch.zeros_like(self.values)
+        for (_, parameter), span in zip(named, self.spans, strict=True):
+            part = self.values[span.start : span.stop].view_as(parameter)
+            part.copy_(parameter.detach())
+            parameter.data = part
+            parameter.grad = self.gradient[span.start : span.stop].view_as(parameter)
+
+    def zero_gradient(self) -> None:
+        """Before the backward pass of a sample."""
+        self.gradient.zero_()
+
+    def culprits(self, vector: Tensor) -> list[str]:
+        """Names of the parameters where the vector is not finite."""
+        return [span.name for span in self.spans if not bool(torch.isfinite(vector[span.start : span.stop]).all())]
+
+
+def clip_factor(norm: Float[Tensor, ""], limit: float) -> Float[Tensor, ""]:
+    """What to multiply a gradient of this norm with, so that its norm is at most `limit` (supplement 1.11.3)."""
+    return (limit / norm.clamp(min=torch.finfo(norm.dtype).tiny)).clamp(max=1.0)
