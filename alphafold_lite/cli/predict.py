@@ -9,10 +9,10 @@ import typer
 from alphafold_lite.cli import options
 from alphafold_lite.cli.terminal import shown
 from alphafold_lite.predict.settings import Settings, parse_max_msa, parse_models
-from data_pipeline.parsers.fasta import read_fasta
+from data_pipeline.parsers.fasta import FastaReading, read_fasta
 
 if TYPE_CHECKING:
-    from alphafold_lite.predict.targets import TargetReport
+    from alphafold_lite.predict.targets import Request, TargetReport
 
 
 def predict(
@@ -55,20 +55,26 @@ def predict(
         max_extra=extra,
     )
     reading = read_fasta(fasta, force=force)
-    with shown(quiet=quiet) as progress:
-        from alphafold_lite.predict.predictor import (
-            Predictor,
-        )  # here, so that --help and bad input do not wait for torch
-        from alphafold_lite.predict.targets import Request, exit_code, predict_targets
+    from alphafold_lite.predict.targets import Request  # here, so that --help and bad input do not wait for torch
 
-        request = Request(out_dir=out_dir, msa=msa, overwrite=overwrite, debug=debug)
+    request = Request(out_dir=out_dir, msa=msa, overwrite=overwrite, debug=debug)
+    raise typer.Exit(_run(reading, params, settings, request, quiet=quiet, as_json=as_json))
+
+
+def _run(
+    reading: FastaReading, params: str | None, settings: Settings, request: "Request", *, quiet: bool, as_json: bool
+) -> int:
+    from alphafold_lite.predict.predictor import Predictor
+    from alphafold_lite.predict.targets import exit_code, predict_targets
+
+    codes: list[int] = []
+    with shown(quiet=quiet) as progress:
         predictor = Predictor(params, settings=settings, progress=progress)
-        codes: list[int] = []
         for report in predict_targets(reading, predictor, request):
             codes.append(report.exit_code)
             progress.finish()
             print(json.dumps(report.to_json_dict()) if as_json else _line(report), flush=True)
-    raise typer.Exit(exit_code(codes))
+    return exit_code(codes)
 
 
 def _line(report: "TargetReport") -> str:

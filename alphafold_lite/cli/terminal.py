@@ -105,12 +105,14 @@ def shown(*, quiet: bool) -> Generator[LiveProgress | PlainProgress]:
             yield PlainProgress(log)
             return
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[detail]}"),
             TimeElapsedColumn(),
         )
-        with Progress(*columns, console=console, transient=True) as bars:
+        # Only a stdout on the same terminal may be drawn around; one that goes to a file or pipe is left alone.
+        drawn = sys.stdout.isatty()
+        with Progress(*columns, console=console, transient=True, redirect_stdout=drawn, redirect_stderr=False) as bars:
             yield LiveProgress(bars)
     finally:
         log.removeHandler(handler)

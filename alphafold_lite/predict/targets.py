@@ -142,7 +142,13 @@ def _predict(record: FastaRecord, predictor: Predictor, request: Request, path: 
         with clock.stage(f"predict {model.source.name}_pred_{number}"):
             result = predictor.run(features, model, number)
             folder.write_unrelaxed(result)
-        log.info("%s: mean pLDDT %.1f after %d recycles", result.stem, result.mean_plddt, result.num_recycles)
+        log.info(
+            "%s, %s: mean pLDDT %.1f after %d recycles",
+            record.name,
+            result.stem,
+            result.mean_plddt,
+            result.num_recycles,
+        )
         found.append(result)
     ranking = ranked(found)
     folder.write_ranking(ranking)
@@ -151,15 +157,15 @@ def _predict(record: FastaRecord, predictor: Predictor, request: Request, path: 
         with clock.stage(f"relax {result.stem}", shown=predictor.relaxes(rank)):
             relaxed.append(predictor.relax(result, rank))
             folder.write_relaxed(relaxed[-1], rank)
-        _tell(relaxed[-1])
+        _tell(record.name, relaxed[-1])
     folder.write_metrics(tuple(relaxed), clock.seconds)
     return tuple(relaxed)
 
 
-def _tell(result: FoldResult) -> None:
+def _tell(name: str, result: FoldResult) -> None:
     if result.relaxation is not None:
         level = logging.INFO if result.relaxation.status == "converged" else logging.WARNING
-        log.log(level, "%s: %s", result.stem, result.relaxation.message)
+        log.log(level, "%s, %s: %s", name, result.stem, result.relaxation.message)
 
 
 class _Clock:

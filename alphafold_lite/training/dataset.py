@@ -15,7 +15,7 @@ from alphafold_lite.training.chains import Chain
 from alphafold_lite.training.config import DataConfig, TrainingConfig
 from alphafold_lite.training.corruption import corrupt
 from alphafold_lite.training.crops import Crop, random_crop
-from alphafold_lite.training.inputs import DEEP, Kind, choose_kind, draw_inputs, pad
+from alphafold_lite.training.inputs import Kind, choose_kind, draw_inputs, pad
 from alphafold_lite.training.losses import MsaTruth
 from alphafold_lite.training.randomness import Purpose, generator
 from alphafold_lite.training.targets import Targets, make_targets
@@ -84,7 +84,8 @@ def make_example(
     crop = random_crop(chain, data.crop_size, clamped=clamped, rng=rng)
     kind = choose_kind(crop, data.inputs, rng, deep=deep)
     templates = draw_templates(crop, config, rng)
-    return assemble(crop, kind, data, rng, passes=passes, templates=templates, clamped=clamped)
+    example = assemble(crop, kind, data, rng, passes=passes, templates=templates, deep=deep)
+    return replace(example, clamped=clamped)
 
 
 def assemble(
@@ -95,10 +96,9 @@ def assemble(
     *,
     passes: int,
     templates: TemplateFeatures | None,
-    clamped: bool = True,
+    deep: bool,
 ) -> Example:
-    """A crop with the inputs of every pass, padded to the crop size and, for several rows, to the configured numbers of rows."""
-    deep = kind in DEEP
+    """A crop with the inputs of every pass, padded to the crop size and, if `deep`, to the configured numbers of rows."""
     draws = draw_inputs(crop, kind, data, rng, passes=passes)
     clusters, extra = (data.max_clusters, max(data.max_extra, 1)) if deep else (1, 1)
     length, short = data.crop_size, data.crop_size - (crop.stop - crop.start)
@@ -118,7 +118,7 @@ def assemble(
         positions=np.pad(crop.positions, ((0, short), (0, 0), (0, 0))),
         mask=np.pad(crop.mask, ((0, short), (0, 0))),
         resolution=UNKNOWN_RESOLUTION if chain.resolution is None else chain.resolution,
-        clamped=clamped,
+        clamped=True,
     )
 
 

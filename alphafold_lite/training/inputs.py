@@ -39,8 +39,10 @@ def choose_kind(crop: Crop, mix: InputMix, rng: np.random.Generator, *, deep: bo
 
 def first_possible(crop: Crop, wanted: Kind) -> Kind:
     """This kind, or the next one of the list that the chain can have; the query alone is always possible."""
-    bare: Kind = "query"
-    return next((kind for kind in KINDS[KINDS.index(wanted) :] if is_possible(crop, kind)), bare)
+    for kind in KINDS[KINDS.index(wanted) :]:
+        if is_possible(crop, kind):
+            return kind
+    return "query"
 
 
 def is_possible(crop: Crop, kind: Kind) -> bool:

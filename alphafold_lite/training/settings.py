@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -40,34 +40,50 @@ def from_plain(kind: type[T], values: Mapping[str, Any], where: str = "configura
 
 
 def override(config: T, assignments: Sequence[str]) -> T:
-    """Copies of `config` with values set by `dotted.name=value`; values are Python literals or bare words.
+    """A copy of `config` with values set by `dotted.name=value`, all at once; values are Python literals or bare words.
 
     Raises:
         InputError: no `=`, an unknown name, or a value of another type.
     """
+    changes: dict[str, Any] = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
             raise InputError(
                 "a setting written as name=value", repr(assignment), "write for example --set data.crop_size=96"
             )
-        config = assign(config, name.strip(), _literal(text.strip()))
-    return config
+        *groups, last = name.strip().split(".")
+        place = changes
+        for group in groups:
+            place = place.setdefault(group, {})
+            if isinstance(place, _Value):
+                raise InputError(f"{group} set as a whole or by its parts", "both", "leave one of them out")
+        place[last] = _Value(_literal(text.strip()))
+    return _changed(config, changes, "")
 
 
-def assign(config: T, name: str, value: Any, where: str = "") -> T:
-    """One value set by its dotted name."""
-    head, _, rest = name.partition(".")
-    full = f"{where}.{head}" if where else head
+@dataclass(frozen=True, slots=True)
+class _Value:
+    value: Any
+
+
+def _changed(config: T, changes: Mapping[str, Any], where: str) -> T:
+    """One replacement a group, so that settings which must fit each other can be changed together."""
     known = [f.name for f in fields(config)]  # pyright: ignore[reportArgumentType]
-    if head not in known:
-        raise _unknown(full, head, known)
-    old = getattr(config, head)
-    if rest:
+    hints = get_type_hints(type(config))
+    values: dict[str, Any] = {}
+    for name, change in changes.items():
+        full = f"{where}{name}"
+        if name not in known:
+            raise _unknown(full, name, known)
+        if isinstance(change, _Value):
+            values[name] = convert(hints[name], change.value, full)
+            continue
+        old = getattr(config, name)
         if not is_dataclass(old):
             raise InputError(f"a setting that has parts at {full}", repr(old), f"set {full} itself")
-        return _replace(config, head, assign(old, rest, value, full))
-    return _replace(config, head, convert(get_type_hints(type(config))[head], value, full))
+        values[name] = _changed(old, change, f"{full}.")
+    return replace(config, **values)  # pyright: ignore[reportArgumentType, reportUnknownVariableType]
 
 
 def convert(hint: Any, value: Any, where: str) -> Any:
@@ -109,10 +125,6 @@ def _as_dataclass(hint: type, value: Any, where: str) -> Any:
     if not isinstance(value, Mapping):
         raise _mistyped(f"a group of settings ({hint.__name__})", value, where)
     return from_plain(hint, value, where)  # pyright: ignore[reportUnknownArgumentType]
-
-
-def _replace(config: T, name: str, value: Any) -> T:
-    return replace(config, **{name: value})  # pyright: ignore[reportArgumentType, reportUnknownVariableType]
 
 
 def _literal(text: str) -> Any:

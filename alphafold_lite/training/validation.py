@@ -18,7 +18,7 @@ from alphafold_lite.training.chains import ChainSet
 from alphafold_lite.training.config import TrainingConfig
 from alphafold_lite.training.crops import middle_crop
 from alphafold_lite.training.dataset import Example, assemble, collate, corrupted_templates
-from alphafold_lite.training.inputs import first_possible
+from alphafold_lite.training.inputs import DEEP, first_possible
 from alphafold_lite.training.loader import template_places
 from alphafold_lite.training.randomness import Purpose, generator
 
@@ -69,7 +69,8 @@ class Validation:
         count = template_places(config) if mode == WITH else 0
         templates = None if config.model.template is None else corrupted_templates(crop, config, rng, count=count)
         data = replace(config.data, crop_size=crop.stop - crop.start, masked_fraction=0.0, block_deletion=False)
-        return assemble(crop, kind, data, rng, passes=config.validation.num_recycles + 1, templates=templates)
+        passes = config.validation.num_recycles + 1
+        return assemble(crop, kind, data, rng, passes=passes, templates=templates, deep=kind in DEEP)
 
 
 def predict_and_score(model: AlphaFold, example: Example, config: TrainingConfig, device: torch.device) -> Scores:

@@ -9,6 +9,14 @@ PREDICT = {
     "--seed", "--num-seeds", "--device", "--precision", "--relax", "--force", "--overwrite", "--quiet", "--json", "--debug",
     "--version",
 }  # fmt: skip
+TRAIN = {
+    "--out-dir", "--preset", "--data", "--validation", "--leave-out", "--init-from", "--steps", "--resume", "--seed", "--device",
+    "--precision", "--workers", "--set", "--quiet", "--debug",
+}  # fmt: skip
+EVALUATE = {
+    "--dataset", "--params", "--models", "--limit", "--seed", "--inputs", "--templates", "--baseline", "--leave-out",
+    "--num-recycles", "--device", "--precision", "--relax", "--json", "--plot", "--quiet", "--debug",
+}  # fmt: skip
 DEFAULTS = {
     "num_recycles": 3, "seed": 0, "num_seeds": 1, "device": "auto", "precision": "auto", "relax": "best", "msa_mode": "single",
 }  # fmt: skip
@@ -24,6 +32,15 @@ def test_predict_takes_exactly_these_options():
 
 def test_both_console_scripts_take_the_same_options():
     assert options(typer.main.get_command(app).commands["predict"]) == PREDICT
+
+
+def test_the_other_commands_take_exactly_these_options():
+    commands = typer.main.get_command(app).commands
+    assert {name: options(command) for name, command in commands.items()} == {
+        "predict": PREDICT,
+        "train": TRAIN,
+        "evaluate": EVALUATE,
+    }
 
 
 def test_defaults():

@@ -73,7 +73,7 @@ def test_exit_codes_of_what_is_raised(raised, code, text, monkeypatch, capsys):
 
 def test_an_interrupted_run_is_130(tmp_path):
     fasta = tmp_path / "seq.fa"
-    fasta.write_text(f">long\n{'MQIFVKTLTG' * 20}\n")
+    fasta.write_text(f">long\n{'MQIFVKTLTG' * 5}\n")
     options = ["--params", "random:0", "--num-recycles", "100", "--device", "cpu", "--out-dir", str(tmp_path / "out")]
     code = "from alphafold_lite.cli.main import predict_entry; predict_entry()"
     run = subprocess.Popen(

@@ -266,3 +266,27 @@ def test_without_openmm_structures_stay_unrelaxed(predict, monkeypatch):
     done = predict(PROTEIN, "--relax", "best", "--quiet")
     assert done.code == 0
     assert done.err.count("\n") == 1 and "pip install" in done.err
+
+
+def test_the_best_structure_is_relaxed_and_keeps_its_confidence(predict, tmp_path):
+    options = ["--relax", "best", "--num-seeds", 2]
+    assert predict(PROTEIN, *options).code == 0
+    metrics = json.loads((folder(tmp_path, "one") / "relax_metrics.json").read_text())
+    ranking = json.loads((folder(tmp_path, "one") / "ranking_debug.json").read_text())
+    best, second = ranking["order"]
+    assert set(metrics) == {best, "note"} and "UNTRAINED" in metrics["note"]
+    relaxed = folder(tmp_path, "one") / f"relaxed_{best}.pdb"
+    text = relaxed.read_text()
+    assert text == (folder(tmp_path, "one") / "ranked_0.pdb").read_text() and "UNTRAINED" in text
+    assert not (folder(tmp_path, "one") / f"relaxed_{second}.pdb").exists()
+    hydrogens = [line for line in text.splitlines() if line.startswith("ATOM") and line[76:78].strip() == "H"]
+    assert len(hydrogens) > 40
+
+    def confidence(path):
+        lines = path.read_text().splitlines()
+        return [line[60:66] for line in lines if line.startswith("ATOM") and line[12:16] == " CA "]
+
+    assert confidence(relaxed) == confidence(folder(tmp_path, "one") / f"unrelaxed_{best}.pdb")
+    first = {path.name: path.read_bytes() for path in folder(tmp_path, "one").glob("*.pdb")}
+    assert predict(PROTEIN, *options).code == 0
+    assert {path.name: path.read_bytes() for path in folder(tmp_path, "one").glob("*.pdb")} == first

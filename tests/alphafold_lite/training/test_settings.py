@@ -43,6 +43,12 @@ def test_values_are_set_by_dotted_name():
     assert isinstance(changed.rate, float) and isinstance(changed.pair[1], float)
 
 
+def test_settings_that_must_fit_each_other_are_changed_together():
+    for changes in (["step.micro_batch=6", "step.batch_size=6"], ["step.batch_size=6", "step.micro_batch=6"]):
+        step = override(PRESETS["cpu_small"](), changes).step
+        assert (step.micro_batch, step.batch_size) == (6, 6)
+
+
 def test_a_group_can_be_set_as_a_whole():
     assert override(Outer(), ["maybe={'number': 7}"]).maybe == Inner(number=7)
 

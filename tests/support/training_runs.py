@@ -1,0 +1,82 @@
+"""Training configurations that take milliseconds a step, and data for them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from alphafold_lite.model.config import ModelConfig
+from alphafold_lite.training import presets, settings
+from alphafold_lite.training.chains import ChainSet
+from alphafold_lite.training.config import InputMix, TemplateMix, TrainingConfig
+from alphafold_lite.training.dataset import MicroBatch
+from alphafold_lite.training.distributed import World
+from alphafold_lite.training.flat import FlatParameters
+from alphafold_lite.training.loader import MicroBatches, places_of_step
+from alphafold_lite.training.step import GradientSum
+from alphafold_lite.training.wrapping import build_for_training
+from tests.support.packed_sets import allatom_arrays, backbone_arrays, write
+
+# Every setting by name, so that a command line can make the same small run.
+SMALL_RUN = (
+    "model.msa_channels=8", "model.pair_channels=8", "model.single_channels=8", "model.evoformer.num_blocks=1",
+    "model.structure.channels=8", "model.structure.num_heads=2", "model.structure.num_layers=2",
+    "model.structure.sidechain_channels=8", "data.crop_size=16", "data.min_length=8", "data.length_floor=16",
+    "step.max_recycles=1", "step.threads=1", "optimizer.warmup_samples=4", "run.log_every=5",
+)  # fmt: skip
+
+
+def small_model(*, template: bool = True) -> ModelConfig:
+    """All parts of the network but the extra-MSA stack, as small as they go."""
+    return presets.small_model(num_blocks=1, pair=8, msa=8, structure_layers=2, template=template)
+
+
+def small_config(*changes: str, template: bool = True) -> TrainingConfig:
+    """The preset `tiny`, smaller, with dropout, every kind of input and corrupted templates."""
+    config = presets.tiny()
+    config = replace(
+        config,
+        model=small_model(template=template),
+        data=replace(
+            config.data,
+            crop_size=16,
+            min_length=8,
+            length_floor=16,
+            masked_fraction=0.15,
+            clamped_share=0.5,
+            max_clusters=3,
+            max_extra=4,
+            sampled_rows=8,
+            inputs=InputMix(alignment=0, sampled=1.0, profile=1.0, query=1.0),
+            templates=TemplateMix(none=0.5, corrupted=0.5, max_templates=2),
+        ),
+        step=replace(config.step, batch_size=2, max_recycles=1),
+        loss=replace(config.loss, masked_msa=1.0),
+    )
+    return settings.override(config, changes)
+
+
+def write_sets(folder: Path) -> tuple[Path, Path]:
+    """A backbone set with profiles and an all-atom set."""
+    return write(folder / "backbone.npz", backbone_arrays()), write(folder / "allatom.npz", allatom_arrays())
+
+
+def open_sets(folder: Path) -> tuple[ChainSet, ChainSet]:
+    """The same, opened."""
+    first, second = write_sets(folder)
+    return ChainSet.open(first), ChainSet.open(second)
+
+
+def gradients(config: TrainingConfig) -> tuple[FlatParameters, GradientSum]:
+    """A network with random parameters, none of them zero, and what sums its gradients."""
+    torch.manual_seed(0)
+    model = build_for_training(config.model, config.step, torch.device("cpu"))
+    flat = FlatParameters(model)
+    with torch.no_grad():
+        flat.values.add_(0.05 * torch.randn(flat.values.shape))
+    return flat, GradientSum(model, flat, World())
+
+
+def numbered(dataset: MicroBatches, config: TrainingConfig, step: int) -> list[tuple[int, MicroBatch]]:
+    """All micro-batches of a step."""
+    return [(place.number, dataset[place]) for place in places_of_step(config, step)]
