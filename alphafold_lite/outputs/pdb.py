@@ -239,4 +239,4 @@ def _to_protein(rows: Sequence[tuple[int, int, Residue]]) -> Protein:
 def _belongs(aatype: int, name: str, column: int) -> bool:
     if aatype == residue_constants.unk_restype_index:
         return name in _UNKNOWN_ATOMS
-    return name == "OXT" or residue_constants.restype_atom37_mask[aatype, column] > 0.5
+    return name == "OXT" or bool(residue_constants.restype_atom37_mask[aatype, column] > 0.5)

@@ -21,7 +21,7 @@ class Pieces:
     every piece is a chain with charged ends; atoms that belong only to such an artificial end are not part of the result.
     """
 
-    rows: tuple[Int[np.ndarray, "N_piece"], ...]  # at least two residues each: Amber knows no free amino acid
+    rows: tuple[Int[np.ndarray, "_"], ...]  # at least two residues each: Amber knows no free amino acid
     unknown: tuple[int, ...]  # X
     incomplete: tuple[int, ...]  # fewer than three atoms
     lone: tuple[int, ...]  # without a neighbour to be bonded to

@@ -184,7 +184,7 @@ def _choose(
     best = len(rounds) - 1 - counts[::-1].index(min(counts))
     status, message = _status(rounds, counts[best])
     if counts[best] > before.sum():
-        text = f"relaxation leaves {counts[best]} violating residues where the input has {int(before.sum())}"
+        text = f"relaxation leaves more violating residues ({counts[best]}) than the input has ({int(before.sum())})"
         return replace(_unrelaxed(protein, "kept_unrelaxed", text), metrics=metrics)
     chosen = rounds[best]
     if best != len(rounds) - 1:

@@ -31,7 +31,9 @@ class RelaxConfig:
     max_iterations: int = 0  # of one round; 0: until the tolerance is reached
     max_seconds: float = 600.0  # all rounds and the placing of hydrogens together
     platform: Platform = "auto"  # auto: CUDA where OpenMM has it, else CPU
-    threads: int = 0  # on CPU; 0: every core of this process. Equal bytes need equal numbers of threads
+    # On CPU; 0: every core of this process. Only one thread gives the same bytes every time: OpenMM (8.6) sums non-bonded forces in
+    # the order in which threads take their work, whatever DeterministicForces says.
+    threads: int = 1
 
     def __post_init__(self) -> None:
         if min(self.stiffness, self.tolerance, self.max_seconds) <= 0 or self.max_rounds < 1:

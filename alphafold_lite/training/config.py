@@ -84,6 +84,7 @@ class DataConfig:
     )
     length_ceiling: int = 512
     min_length: int = 16
+    num_chains: int = 0  # learn from so many chains only, of different clusters as far as there are; 0: from all
     shares: tuple[float, ...] = ()  # share of samples from each data file; empty: one pool
 
     def __post_init__(self) -> None:

@@ -102,8 +102,9 @@ class Run:
                     means = {**outcome.means, RATE: learning_rate(self.config, step)}
                     averages.add(means, samples=samples, seconds=time.perf_counter() - began)
                 done = step + 1
-                self._after(done, averages, recorder, stopping=bool(stopped))
-                if stopped:
+                stopping = bool(stopped)  # once a step: what is not saved must not stop the run
+                self._after(done, averages, recorder, stopping=stopping)
+                if stopping:
                     raise RunInterruptedError(done)
         if recorder is not None:
             recorder.close()

@@ -1,5 +1,6 @@
 """Which chain a sample is made of: weights by cluster and length, drawn independently for each sample number."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from alphafold_lite.common.errors import InputError
 from alphafold_lite.training.chains import Chain, ChainSet
 from alphafold_lite.training.config import DataConfig
 from alphafold_lite.training.randomness import Purpose, generator
+
+CHOICE_SEED = 0  # which chains a small run learns from does not depend on its seed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,11 +51,27 @@ def build_sampler(sets: Sequence[ChainSet], config: DataConfig) -> Sampler:
         if config.shares:
             weight = weight * (config.shares[number] / max(weight.sum(), np.finfo(np.float64).tiny))
         weights.append(weight)
-    joined = np.concatenate(weights)
+    joined = keep_some(np.concatenate(weights), [c for s in sets for c in s.clusters], config.num_chains)
     if not joined.sum() > 0:
         raise InputError(f"chains of at least {config.min_length} residues", "none", "give other data")
     places = np.concatenate([np.stack((np.full(len(w), i), np.arange(len(w))), axis=-1) for i, w in enumerate(weights)])
     return Sampler(sets=tuple(sets), places=places, cumulative=np.cumsum(joined) / joined.sum())
+
+
+def keep_some(
+    weights: Float[np.ndarray, "N_chain"], clusters: Sequence[int], count: int
+) -> Float[np.ndarray, "N_chain"]:
+    """Weight 0 for all but `count` chains, always the same ones: one of each cluster before the second of any; 0 keeps all."""
+    if not count:
+        return weights
+    order = np.random.Generator(np.random.PCG64(CHOICE_SEED)).permutation(np.flatnonzero(weights > 0))
+    seen: Counter[int] = Counter()
+    rounds: list[int] = []
+    for place in order:
+        rounds.append(seen[clusters[place]])
+        seen[clusters[place]] += 1
+    kept = order[np.argsort(rounds, kind="stable")[:count]]
+    return np.where(np.isin(np.arange(len(weights)), kept), weights, 0.0)
 
 
 def chain_weights(chains: ChainSet, config: DataConfig) -> Float[np.ndarray, "N_chain"]:

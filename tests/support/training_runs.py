@@ -3,8 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from alphafold_lite.common import residue_constants as rc
 from alphafold_lite.model.config import ModelConfig
 from alphafold_lite.training import presets, settings
 from alphafold_lite.training.chains import ChainSet
@@ -16,6 +18,7 @@ from alphafold_lite.training.loader import MicroBatches, places_of_step
 from alphafold_lite.training.step import GradientSum
 from alphafold_lite.training.wrapping import build_for_training
 from tests.support.packed_sets import allatom_arrays, backbone_arrays, write
+from tests.support.structure_pairs import reference_chain
 
 # Every setting by name, so that a command line can make the same small run.
 SMALL_RUN = (
@@ -28,7 +31,10 @@ SMALL_RUN = (
 
 def small_model(*, template: bool = True) -> ModelConfig:
     """All parts of the network but the extra-MSA stack, as small as they go."""
-    return presets.small_model(num_blocks=1, pair=8, msa=8, structure_layers=2, template=template)
+    model = presets.small_model(num_blocks=1, pair=8, msa=8, structure_layers=2, template=template)
+    if model.template is None:
+        return model
+    return replace(model, template=replace(model.template, unit_vectors=False))
 
 
 def small_config(*changes: str, template: bool = True) -> TrainingConfig:
@@ -52,6 +58,7 @@ def small_config(*changes: str, template: bool = True) -> TrainingConfig:
         ),
         step=replace(config.step, batch_size=2, max_recycles=1),
         loss=replace(config.loss, masked_msa=1.0),
+        validation=replace(config.validation, templates=("none", "corrupted"), inputs="profile"),
     )
     return settings.override(config, changes)
 
@@ -80,3 +87,22 @@ def gradients(config: TrainingConfig) -> tuple[FlatParameters, GradientSum]:
 def numbered(dataset: MicroBatches, config: TrainingConfig, step: int) -> list[tuple[int, MicroBatch]]:
     """All micro-batches of a step."""
     return [(place.number, dataset[place]) for place in places_of_step(config, step)]
+
+
+def one_chain_arrays(length: int) -> dict[str, np.ndarray]:
+    """The first residues of a chain of the reference set as a packed all-atom set."""
+    chain = reference_chain("4zey_A")
+    aatype = chain.aatype[:length]
+    columns = rc.restype_atom14_to_atom37[aatype]
+    mask = np.take_along_axis(chain.atom37_mask[:length], columns, axis=1) * rc.restype_atom14_mask[aatype]
+    positions = np.take_along_axis(chain.atom37_positions[:length], columns[..., None], axis=1)
+    return {
+        "id": np.array(["4ZEY_A"]),
+        "length": np.array([length], np.int32),
+        "offset": np.array([0, length]),
+        "cluster": np.zeros(1, np.int32),
+        "sequence": np.frombuffer(chain.sequence[:length].encode(), np.uint8),
+        "coords": np.rint(positions * mask[..., None] * 100).astype(np.int16),
+        "mask": mask > 0,
+        "residue_index": chain.residue_index[:length].astype(np.int32),
+    }

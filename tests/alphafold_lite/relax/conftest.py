@@ -15,7 +15,7 @@ from alphafold_lite.relax.result import RelaxConfig
 @pytest.fixture(scope="session")
 def quick():
     """CPU, one core, and a time limit that only a broken program meets."""
-    return RelaxConfig(platform="cpu", threads=1, max_seconds=120)
+    return RelaxConfig(platform="cpu", threads=1, max_seconds=120.0)
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,13 @@ def test_sets_get_their_shares(sets, data):
         build_sampler(sets, replace(data, shares=(1.0,)))
 
 
+def test_a_few_chains_come_from_different_clusters(sets, data):
+    sampler = build_sampler(sets[:1], replace(data, num_chains=2))
+    used = {sampler.pick(0, n).id for n in range(200)}
+    assert len(used) == 2 and "2BBB_B" in used
+    assert len({build_sampler(sets[:1], replace(data, num_chains=3)).pick(0, n).id for n in range(200)}) == 3
+
+
 def test_no_chain_is_long_enough(sets, data):
     with pytest.raises(InputError, match="at least 99"):
         build_sampler(sets, replace(data, min_length=99))
