@@ -18,7 +18,7 @@ from alphafold_lite.weights.convert import load_openfold
 from alphafold_lite.weights.openfold_file import read_openfold
 from tests.support.reference import REFERENCE
 
-DUE = ("models", "official_size", "modules", "confidence", "features", "relax")
+DUE = ("models", "official_size", "modules", "confidence", "features", "relax", "losses")
 FLOAT32 = Context(dtype=torch.float32, device=torch.device("cpu"))
 
 
