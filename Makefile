@@ -7,6 +7,10 @@ ARGS ?=
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# once more the tests of the layers where tensors and arrays meet, with the shapes of their annotations checked at run time
+SHAPES = $(BIN)/pytest -q -m "not gpu and not slow and not weights" \
+	--jaxtyping-packages=data_pipeline,alphafold_lite,beartype.beartype \
+	tests/data_pipeline $(addprefix tests/alphafold_lite/,common geometry kernels model inference)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
@@ -23,9 +27,11 @@ predict: $(INSTALLED)
 
 test: lint
 	$(BIN)/pytest -m "not gpu and not weights"
+	$(SHAPES)
 
 check: lint
 	$(BIN)/pytest -m "not gpu and not slow and not weights"
+	$(SHAPES)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check

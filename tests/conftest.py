@@ -3,9 +3,26 @@
 The parity tests on `tests/golden/reference` are never left out.
 """
 
+import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.support.reference import REFERENCE
+
+# A job started in the background inherits an ignored SIGINT; tests of Ctrl-C, and the processes they start, need the usual one.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _subnormal_numbers() -> Iterator[None]:
+    """Training flushes subnormal numbers to zero, for the whole process; other tests must not feel that."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
