@@ -107,8 +107,7 @@ class StepConfig:
     precision: Literal["fp32", "bf16"] = "bf16"
     kernels: Literal["fast", "reference"] = "fast"
     checkpoint_blocks: bool = True  # keep only each block's input for the backward pass
-    fuse_triangles: bool = False  # one projection a triangle multiplication: the same result in fewer operations
-    compiled: Literal["nothing", "triangles", "blocks"] = "nothing"  # triangles pays on a CPU, blocks on a GPU
+    compile_blocks: bool = False
     end_to_end: bool = True  # whether gradients go from the structure module back into the trunk
     threads: int = 0  # of a CPU; 0 leaves the default
 

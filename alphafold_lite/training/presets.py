@@ -52,7 +52,7 @@ def cpu_small() -> TrainingConfig:
         data=small_data(crop_size=64),
         step=StepConfig(
             batch_size=4, micro_batch=4, max_recycles=1, clip="step", clip_norm=1.0, kernels="reference",
-            checkpoint_blocks=False, fuse_triangles=True, compiled="triangles",
+            checkpoint_blocks=False, compile_blocks=True,
         ),
         optimizer=OptimizerConfig(
             learning_rate=1.5e-3, beta2=0.99, warmup_samples=2_000, schedule="cosine", final_factor=0.05,
@@ -78,7 +78,7 @@ def gpu_single() -> TrainingConfig:
         name="gpu_single",
         model=small_model(num_blocks=12, pair=128, msa=128, structure_layers=6, triangle_attention_every=4),
         data=replace(config.data, crop_size=96, max_clusters=16, max_extra=64, sampled_rows=64),
-        step=replace(config.step, batch_size=32, micro_batch=32, max_recycles=2, compiled="blocks"),
+        step=replace(config.step, batch_size=32, micro_batch=32, max_recycles=2, kernels="reference"),
         optimizer=replace(config.optimizer, learning_rate=1e-3, warmup_samples=10_000, ema_decay=0.999),
         validation=ValidationConfig(count=64, max_length=256, num_recycles=3),
         run=RunConfig(steps=60_000, validate_every=1000, log_every=50),

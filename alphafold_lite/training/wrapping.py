@@ -13,20 +13,15 @@ from alphafold_lite.kernels.reference import reference
 from alphafold_lite.model.alphafold import AlphaFold, build
 from alphafold_lite.model.config import ModelConfig
 from alphafold_lite.training.config import StepConfig
-from alphafold_lite.training.fused import fuse_triangles
 
-VARIANTS_COMPILED = 64  # kinds of modules times crop sizes times numbers of rows times with and without gradients
+SHAPES_COMPILED = 64  # crop sizes times numbers of rows times with and without gradients
 
 
 def build_for_training(config: ModelConfig, step: StepConfig, device: torch.device) -> AlphaFold:
     """A network in training mode on its device, its blocks wrapped as the configuration says."""
     model = build(config, training_ops(step)).to(device)
-    if step.compiled != "nothing":
-        torch._dynamo.config.recompile_limit = VARIANTS_COMPILED  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
-    if step.fuse_triangles or step.compiled == "triangles":
-        fuse_triangles(model, compiled=step.compiled == "triangles")
     for block in trunk_blocks(model):
-        wrap(block, compiled=step.compiled == "blocks", checkpointed=step.checkpoint_blocks)
+        wrap(block, compiled=step.compile_blocks, checkpointed=step.checkpoint_blocks)
     if not step.end_to_end:
         detach_inputs(model.structure_module)
     return model.train()
@@ -47,6 +42,7 @@ def wrap(block: nn.Module, *, compiled: bool, checkpointed: bool) -> None:
     """Replace a block's `forward`; names of parameters stay as they are."""
     forward: Callable[..., Any] = block.forward
     if compiled:
+        torch._dynamo.config.recompile_limit = SHAPES_COMPILED  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
         forward = torch.compile(forward, dynamic=False)
     block.forward = _checkpointed(forward) if checkpointed else forward
 

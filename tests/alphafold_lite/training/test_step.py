@@ -101,12 +101,6 @@ def test_checkpointed_blocks_give_the_same_gradient_with_dropout(sets):
     assert torch.equal(a, b)
 
 
-def test_fused_triangles_give_the_same_gradient(sets):
-    (first, a), (second, b) = (compute(small_config(f"step.fuse_triangles={on}"), sets) for on in (True, False))
-    assert first.means == pytest.approx(second.means, rel=1e-5)
-    assert relative(a, b) < 1e-4
-
-
 def test_bfloat16_changes_little_and_keeps_losses_in_float32(sets):
     (first, a), (second, b) = (compute(small_config(f"step.precision={p}", *QUIET), sets) for p in ("fp32", "bf16"))
     assert second.means[LOSS] == pytest.approx(first.means[LOSS], rel=0.03)
@@ -167,11 +161,10 @@ def test_a_lone_process_adds_nothing():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["triangles", "blocks"])
-def test_compiled_parts_give_the_same_gradient(sets, kind):
+def test_compiled_blocks_give_the_same_gradient(sets):
     (first, a), (second, b) = (
-        compute(small_config(f"step.compiled={name}", "data.inputs.sampled=0", *QUIET), sets)
-        for name in (kind, "nothing")
+        compute(small_config(f"step.compile_blocks={on}", "data.inputs.sampled=0", *QUIET), sets)
+        for on in (True, False)
     )
     assert first.means == pytest.approx(second.means, rel=1e-4)
     assert relative(a, b) < 1e-4
