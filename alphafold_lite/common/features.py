@@ -3,7 +3,7 @@
 Residue letters are numbered in the network's order: 0-19 as `residue_constants.restypes`, 20 unknown (X), 21 gap, 22 masked.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -61,3 +61,9 @@ class SampledFeatures:
     extra_msa_mask: Float[np.ndarray, "N_extra N_res"]
 
     templates: TemplateFeatures | None = None
+
+    def with_first_profile(self, profile: Float[np.ndarray, "N_res 23"]) -> "SampledFeatures":
+        """The same draw, with a profile from elsewhere as what the first row's cluster says."""
+        profiles = self.cluster_profile.copy()
+        profiles[0] = profile
+        return replace(self, cluster_profile=profiles)

@@ -52,9 +52,7 @@ def draw(
     sampled = sample(features, config, rng)
     if source != "profile" or chain.cluster_profile is None:
         return sampled
-    profile = sampled.cluster_profile.copy()
-    profile[0] = chain.cluster_profile
-    return replace(sampled, cluster_profile=profile)
+    return sampled.with_first_profile(chain.cluster_profile)
 
 
 def _own_structure(chain: Chain) -> TemplateFeatures:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from alphafold_lite.kernels.ops import Ops
+from alphafold_lite.kernels.reference import MASKED_LOGIT
 
 Init = Literal["default", "relu", "glorot", "gate", "zero"]
 TRUNCATION_STD = 0.87962566103423978  # standard deviation of a normal distribution cut at ±2
@@ -113,7 +114,7 @@ class GlobalAttention(nn.Module):
         mean = (x * mask[..., None]).sum(-2) / count
         q = (self.q(mean) * self.scale).unflatten(-1, (self.heads, -1))
         logits = q @ self.k(x).transpose(-1, -2)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32)) + 1e9 * (mask[..., None, :] - 1)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32)) + MASKED_LOGIT * (mask[..., None, :] - 1)
         value = self.v(x)
         attended = (logits.softmax(-1).to(value.dtype) @ value).flatten(-2)
         return self.out(torch.sigmoid(self.gate(x)) * attended[..., None, :])

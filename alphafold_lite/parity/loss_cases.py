@@ -7,10 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from alphafold_lite.geometry.violations import Violations, find_violations
+from alphafold_lite.geometry.violations import find_violations
 from alphafold_lite.parity.loss_inputs import RecordedLosses, read_losses
 from alphafold_lite.parity.model_cases import to_numpy
 from alphafold_lite.parity.produced import Context, Produced
+from alphafold_lite.parity.relax_cases import named_violations
 from alphafold_lite.training.losses.config import TERMS, LossConfig
 from alphafold_lite.training.losses.distogram import bin_edges
 from alphafold_lite.training.losses.fape import backbone_fape
@@ -102,15 +103,8 @@ def _violations(recorded: RecordedLosses) -> dict[str, Tensor]:
         overlap_tolerance=limits.overlap_tolerance,
     )
     metrics = violation_metrics(found, positions, mask, batch.residue_index, batch.seq_mask)
-    return _named(found) | {f"violation_metrics/{f.name}": getattr(metrics, f.name) for f in fields(metrics)}
-
-
-def _named(found: Violations) -> dict[str, Tensor]:
-    named = {"violations/total_per_residue_violations_mask": found.total_per_residue_violations_mask}
-    for group in ("between_residues", "within_residues"):
-        part = getattr(found, group)
-        named |= {f"violations/{group}/{f.name}": getattr(part, f.name) for f in fields(part)}
-    return named
+    named = {f"violations/{name}": value for name, value in named_violations(found).items()}
+    return named | {f"violation_metrics/{f.name}": getattr(metrics, f.name) for f in fields(metrics)}
 
 
 def _total_and_gradients(recorded: RecordedLosses) -> dict[str, Tensor]:

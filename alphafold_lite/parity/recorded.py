@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from alphafold_lite.kernels.ops import Ops
 from alphafold_lite.model.config import ModelConfig
 from alphafold_lite.parity.produced import Context
-from alphafold_lite.weights.convert import load_module
+from alphafold_lite.weights.convert import PARAMETER_MARK, load_module
 from alphafold_lite.weights.name_map import rules_for
 
 Arrays = Mapping[str, np.ndarray]
@@ -36,10 +36,10 @@ class Recorded:
 
     def load(self, module: nn.Module, kind: str) -> nn.Module:
         """The module with the file's parameters, in evaluation mode."""
-        parameters = {k.removeprefix("param:"): v for k, v in self.arrays.items() if k.startswith("param:")}
-        scope = next(iter(parameters)).split("//")[0].split("/")[0]
+        first = next(name for name in self.arrays if name.startswith(PARAMETER_MARK))
+        scope = first.removeprefix(PARAMETER_MARK).split("//")[0].split("/")[0]
         module = module.to(self.context.device, self.context.dtype).eval()
-        load_module(module, parameters, rules_for(kind, scope))
+        load_module(module, self.arrays, rules_for(kind, scope))
         return module
 
     def templates(self) -> Mapping[str, np.ndarray]:

@@ -23,7 +23,7 @@ def relax_arrays(folder: Path, context: Context) -> Iterator[Produced]:
     for path in sorted(folder.glob("*_violations.npz")):
         with np.load(path, allow_pickle=False) as archive:
             found = _recorded_violations(archive, context)
-        for name, value in _named(found).items():
+        for name, value in named_violations(found).items():
             yield Produced(path.name, f"out:{name}", value.cpu().numpy())
     if (folder / SUMMARY_FILE).is_file():
         proteins = {path.name: from_pdb(path.read_text("utf-8")) for path in sorted(folder.glob("*.pdb"))}
@@ -42,7 +42,7 @@ def _recorded_violations(archive: Any, context: Context) -> Violations:
     return find_violations(aatype, residue_index, positions, exists)
 
 
-def _named(found: Violations) -> dict[str, Tensor]:
+def named_violations(found: Violations) -> dict[str, Tensor]:
     """Every array under its recorded name."""
     named = {_TOTAL: found.total_per_residue_violations_mask}
     for group in ("between_residues", "within_residues"):

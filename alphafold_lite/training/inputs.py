@@ -65,8 +65,9 @@ def draw_inputs(
         block_deletion=BlockDeletionConfig() if config.block_deletion and kind == "alignment" else None,
     )
     draws = [sample(features, sampling, rng) for _ in range(passes)]
-    if kind == "profile":
-        draws = [_with_profile(draw, crop) for draw in draws]
+    profile = crop.profile if kind == "profile" else None
+    if profile is not None:
+        draws = [draw.with_first_profile(profile) for draw in draws]
     return tuple(draws)
 
 
@@ -120,13 +121,6 @@ def _with_rows(
         deletion_matrix=deletions,
         msa_descriptions=("",) * len(letters),
     )
-
-
-def _with_profile(draw: SampledFeatures, crop: Crop) -> SampledFeatures:
-    profile = draw.cluster_profile.copy()
-    if crop.profile is not None:
-        profile[0] = crop.profile
-    return replace(draw, cluster_profile=profile)
 
 
 @lru_cache(maxsize=ALIGNMENTS_KEPT)
