@@ -43,9 +43,12 @@ def distance_change(
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """`fp32` or `bf16`: one of the two places where autocast is entered."""
+    """`fp32` or `bf16`: one of the two places where autocast is entered.
+
+    Weights are cast anew at each use: a pass uses each of them once, and cached copies between large temporaries fragment the heap.
+    """
     if precision == "bf16":
-        return torch.autocast(device_type=device.type, dtype=torch.bfloat16)
+        return torch.autocast(device_type=device.type, dtype=torch.bfloat16, cache_enabled=False)
     return nullcontext()
 
 
