@@ -2,7 +2,7 @@
 
     python scripts/train_ten_chains.py allatom_train.npz RUN [KEY=VALUE ...]
 
-About half an hour on two CPU cores. The chains are written to RUN.chains as PDB files, the run goes to RUN; its curve is compared with the
+About twenty minutes on two CPU cores. The chains are written to RUN.chains as PDB files, the run goes to RUN; its curve is compared with the
 one recorded in `scripts/examples/ten_chains_curve.json`.
 """
 
@@ -21,7 +21,7 @@ LENGTHS, COUNT = range(50, 80), 10
 RECORDED = Path(__file__).parent / "examples" / "ten_chains_curve.json"
 SETTINGS = (
     "model.evoformer.num_blocks=4", "model.pair_channels=64", "model.msa_channels=64", "data.crop_size=80", "step.batch_size=2",
-    "step.micro_batch=2", "run.steps=4000", "run.validate_every=250", "run.checkpoint_every=1000", "validation.count=10",
+    "step.micro_batch=2", "run.steps=3000", "run.validate_every=250", "run.checkpoint_every=1000", "validation.count=10",
     "validation.max_length=80", "optimizer.warmup_samples=200", "optimizer.learning_rate=0.001", "optimizer.ema_decay=0.99",
 )  # fmt: skip
 

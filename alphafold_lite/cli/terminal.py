@@ -95,14 +95,9 @@ class StderrHandler(logging.Handler):
 @contextmanager
 def shown(*, quiet: bool) -> Generator[LiveProgress | PlainProgress]:
     """Route the log to stderr and give the progress that suits it, until the context ends."""
-    console = Console(stderr=True)
-    log, handler = logging.getLogger(LOGGER), StderrHandler(console)
-    log.addHandler(handler)
-    log.setLevel(logging.WARNING if quiet else logging.INFO)
-    log.propagate = False
-    try:
+    with logged(quiet=quiet) as console:
         if quiet or not console.is_terminal:
-            yield PlainProgress(log)
+            yield PlainProgress(logging.getLogger(LOGGER))
             return
         columns = (
             TextColumn("{task.description}", markup=False),
@@ -114,6 +109,18 @@ def shown(*, quiet: bool) -> Generator[LiveProgress | PlainProgress]:
         drawn = sys.stdout.isatty()
         with Progress(*columns, console=console, transient=True, redirect_stdout=drawn, redirect_stderr=False) as bars:
             yield LiveProgress(bars)
+
+
+@contextmanager
+def logged(*, quiet: bool) -> Generator[Console]:
+    """Route the log to stderr until the context ends."""
+    console = Console(stderr=True)
+    log, handler = logging.getLogger(LOGGER), StderrHandler(console)
+    log.addHandler(handler)
+    log.setLevel(logging.WARNING if quiet else logging.INFO)
+    log.propagate = False
+    try:
+        yield console
     finally:
         log.removeHandler(handler)
         sys.stderr.flush()

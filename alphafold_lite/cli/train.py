@@ -1,8 +1,6 @@
 """`train`: a network trained on known structures."""
 
 import logging
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,7 +8,7 @@ import typer
 from rich.console import Console
 
 from alphafold_lite.cli import options
-from alphafold_lite.cli.terminal import LOGGER, StderrHandler
+from alphafold_lite.cli.terminal import LOGGER, logged
 from alphafold_lite.common.errors import EXIT_INTERRUPTED, EXIT_OK, InputError
 
 if TYPE_CHECKING:
@@ -94,7 +92,7 @@ def train(
         sources = run_folder.Sources(
             data=tuple(data or ()), validation=tuple(validation or ()), leave_out=leave_out, start=init_from
         )
-    with _logged(quiet=quiet) as console:
+    with logged(quiet=quiet) as console:
         code = _run(config, sources, out_dir, console, resume=resume, device=device, workers=workers, quiet=quiet)
     raise typer.Exit(code)
 
@@ -127,27 +125,15 @@ def _run(
     from alphafold_lite.training import display, distributed, loop, run_folder
 
     with distributed.joined(distributed.choose_device(device)) as world:
-        if world.is_first:
-            (run_folder.record if resume else run_folder.begin)(run, config, sources)
-        world.wait()
+        if world.is_first and not resume:
+            run_folder.check_new(run)
         with display.shown(console, steps=config.run.steps, quiet=quiet or not world.is_first) as shown:
+            training = loop.Run(config, sources, run, world, display=shown, workers=workers)
+            if world.is_first:
+                run_folder.record(run, config, sources)
             try:
-                loop.Run(config, sources, run, world, display=shown, workers=workers).train()
+                training.train()
             except loop.RunInterruptedError as stop:
                 logging.getLogger(LOGGER).warning("%s; go on with --resume", stop)
                 return EXIT_INTERRUPTED
     return EXIT_OK
-
-
-@contextmanager
-def _logged(*, quiet: bool) -> Generator[Console, None, None]:
-    """Route the log to stderr until the context ends."""
-    console = Console(stderr=True)
-    log, handler = logging.getLogger(LOGGER), StderrHandler(console)
-    log.addHandler(handler)
-    log.setLevel(logging.WARNING if quiet else logging.INFO)
-    log.propagate = False
-    try:
-        yield console
-    finally:
-        log.removeHandler(handler)

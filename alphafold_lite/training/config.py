@@ -4,6 +4,7 @@ Presets are functions that return a `TrainingConfig` (`training.presets`); ablat
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from alphafold_lite.common.errors import InputError
@@ -11,6 +12,7 @@ from alphafold_lite.model.config import ModelConfig
 from alphafold_lite.training import settings
 from alphafold_lite.training.losses.config import LossConfig
 
+CONFIGURATIONS_KEPT = 32
 STAGED = ("data", "loss", "step")  # groups that a stage may change
 
 
@@ -107,6 +109,7 @@ class StepConfig:
     precision: Literal["fp32", "bf16"] = "bf16"
     kernels: Literal["fast", "reference"] = "fast"
     checkpoint_blocks: bool = True  # keep only each block's input for the backward pass
+    fuse_triangles: bool = False  # one projection a triangle multiplication: the same result in fewer operations
     compile_blocks: bool = False
     end_to_end: bool = True  # whether gradients go from the structure module back into the trunk
     threads: int = 0  # of a CPU; 0 leaves the default
@@ -213,9 +216,13 @@ class TrainingConfig:
 
 def at_step(config: TrainingConfig, step: int) -> TrainingConfig:
     """The configuration in force at a step (from 0)."""
-    for stage in config.stages:
-        if stage.first_step <= step:
-            config = settings.override(config, stage.settings)
+    return _after_stages(config, sum(stage.first_step <= step for stage in config.stages))
+
+
+@lru_cache(maxsize=CONFIGURATIONS_KEPT)
+def _after_stages(config: TrainingConfig, count: int) -> TrainingConfig:
+    for stage in config.stages[:count]:
+        config = settings.override(config, stage.settings)
     return config
 
 

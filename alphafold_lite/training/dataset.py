@@ -12,12 +12,12 @@ from torch import Tensor
 from alphafold_lite.common.features import SampledFeatures, TemplateFeatures
 from alphafold_lite.model.batch import Batch, map_tensors
 from alphafold_lite.training.chains import Chain
-from alphafold_lite.training.config import DataConfig, TrainingConfig
+from alphafold_lite.training.config import CorruptionConfig, TrainingConfig
 from alphafold_lite.training.corruption import corrupt
 from alphafold_lite.training.crops import Crop, random_crop
 from alphafold_lite.training.inputs import Kind, choose_kind, draw_inputs, pad
 from alphafold_lite.training.losses import MsaTruth
-from alphafold_lite.training.randomness import Purpose, generator
+from alphafold_lite.training.plan import Plan
 from alphafold_lite.training.targets import Targets, make_targets
 
 T = TypeVar("T")
@@ -65,56 +65,27 @@ class MicroBatch:
         return replace(self.map(lambda t: t[place : place + 1]), names=self.names[place : place + 1])
 
 
-def num_passes(config: TrainingConfig, step: int) -> int:
-    """Passes of all samples of a step: uniformly 1 to `max_recycles` + 1 (Alg. 31, line 2)."""
-    return 1 + int(generator(config.run.seed, Purpose.RECYCLES, step).integers(0, config.step.max_recycles + 1))
-
-
-def is_deep(config: TrainingConfig, first_sample: int) -> bool:
-    """Whether the forward pass that begins with this sample reads several rows."""
-    return bool(generator(config.run.seed, Purpose.DEPTH, first_sample).random() < config.data.inputs.deep_share)
-
-
-def make_example(
-    chain: Chain, config: TrainingConfig, rng: np.random.Generator, *, passes: int, deep: bool = True
-) -> Example:
-    """A random crop with inputs and template as the configuration mixes them."""
+def make_example(chain: Chain, config: TrainingConfig, plan: Plan, rng: np.random.Generator) -> Example:
+    """A random crop with inputs as the configuration mixes them."""
     data = config.data
     clamped = bool(rng.random() < data.clamped_share)
     crop = random_crop(chain, data.crop_size, clamped=clamped, rng=rng)
-    kind = choose_kind(crop, data.inputs, rng, deep=deep)
-    templates = draw_templates(crop, config, rng)
-    example = assemble(crop, kind, data, rng, passes=passes, templates=templates, deep=deep)
-    return replace(example, clamped=clamped)
+    kind = choose_kind(crop, data.inputs, rng, deep=plan.deep)
+    return replace(assemble(crop, kind, config, plan, rng), clamped=clamped)
 
 
-def assemble(
-    crop: Crop,
-    kind: Kind,
-    data: DataConfig,
-    rng: np.random.Generator,
-    *,
-    passes: int,
-    templates: TemplateFeatures | None,
-    deep: bool,
-) -> Example:
-    """A crop with the inputs of every pass, padded to the crop size and, if `deep`, to the configured numbers of rows."""
-    draws = draw_inputs(crop, kind, data, rng, passes=passes)
-    clusters, extra = (data.max_clusters, max(data.max_extra, 1)) if deep else (1, 1)
+def assemble(crop: Crop, kind: Kind, config: TrainingConfig, plan: Plan, rng: np.random.Generator) -> Example:
+    """A crop with templates and the inputs of every pass, padded to the crop size and, if deep, to the configured numbers of rows."""
+    data = config.data
+    templates = corrupted_templates(crop, data.templates.corruption, rng, count=plan.templates)
+    draws = draw_inputs(crop, kind, data, rng, passes=plan.passes)
+    clusters, extra = (data.max_clusters, max(data.max_extra, 1)) if plan.deep else (1, 1)
     length, short = data.crop_size, data.crop_size - (crop.stop - crop.start)
-    if templates is not None:
-        templates = TemplateFeatures(
-            names=templates.names,
-            aatype=np.pad(templates.aatype, ((0, 0), (0, short))),
-            atom_positions=np.pad(templates.atom_positions, ((0, 0), (0, short), (0, 0), (0, 0))),
-            atom_mask=np.pad(templates.atom_mask, ((0, 0), (0, short), (0, 0))),
-            sum_probs=templates.sum_probs,
-        )
     padded = (pad(draw, length=length, clusters=clusters, extra=extra) for draw in draws)
     chain = crop.chain
     return Example(
         name=f"{chain.id}[{crop.start}:{crop.stop}]",
-        draws=tuple(replace(draw, templates=templates) for draw in padded),
+        draws=tuple(replace(draw, templates=pad_templates(templates, short)) for draw in padded),
         positions=np.pad(crop.positions, ((0, short), (0, 0), (0, 0))),
         mask=np.pad(crop.mask, ((0, short), (0, 0))),
         resolution=UNKNOWN_RESOLUTION if chain.resolution is None else chain.resolution,
@@ -122,33 +93,39 @@ def assemble(
     )
 
 
-def draw_templates(crop: Crop, config: TrainingConfig, rng: np.random.Generator) -> TemplateFeatures | None:
-    """None for a model without template stack; otherwise no template or corrupted copies of the crop, by their shares."""
-    mix = config.data.templates
-    places = 0 if config.model.template is None else min(mix.max_templates, config.model.template.max_templates)
-    if not places:
-        return None
-    wanted = rng.random() * (mix.none + mix.corrupted) >= mix.none
-    return corrupted_templates(crop, config, rng, count=int(rng.integers(1, places + 1)) if wanted else 0)
-
-
 def corrupted_templates(
-    crop: Crop, config: TrainingConfig, rng: np.random.Generator, *, count: int
-) -> TemplateFeatures:
-    """So many corrupted copies of the crop, possibly none."""
-    made = [corrupt(crop, config.data.templates.corruption, rng) for _ in range(count)]
-    length = crop.stop - crop.start
+    crop: Crop, config: CorruptionConfig, rng: np.random.Generator, *, count: int
+) -> TemplateFeatures | None:
+    """So many corrupted copies of the crop; None for 0."""
+    if not count:
+        return None
+    made = [corrupt(crop, config, rng) for _ in range(count)]
     return TemplateFeatures(
         names=tuple(f"{crop.chain.id} corrupted" for _ in made),
-        aatype=np.stack([t.aatype for t in made]) if made else np.zeros((0, length), np.int32),
-        atom_positions=np.stack([t.positions for t in made]) if made else np.zeros((0, length, 37, 3), np.float32),
-        atom_mask=np.stack([t.mask for t in made]) if made else np.zeros((0, length, 37), np.float32),
+        aatype=np.stack([t.aatype for t in made]),
+        atom_positions=np.stack([t.positions for t in made]),
+        atom_mask=np.stack([t.mask for t in made]),
         sum_probs=np.ones(len(made), np.float32),
     )
 
 
-def collate(examples: Sequence[Example], *, num_templates: int) -> MicroBatch:
+def pad_templates(templates: TemplateFeatures | None, short: int) -> TemplateFeatures | None:
+    """So many residues without atoms behind the last."""
+    if templates is None or not short:
+        return templates
+    residues = ((0, 0), (0, short))
+    return replace(
+        templates,
+        aatype=np.pad(templates.aatype, residues),
+        atom_positions=np.pad(templates.atom_positions, (*residues, (0, 0), (0, 0))),
+        atom_mask=np.pad(templates.atom_mask, (*residues, (0, 0))),
+    )
+
+
+def collate(examples: Sequence[Example]) -> MicroBatch:
     """Examples of equal shapes as one batch of tensors, with the targets of the losses."""
+    templates = examples[0].draws[0].templates
+    num_templates = 0 if templates is None else len(templates.names)
     passes = tuple(
         stack([Batch.from_features(draw, num_templates=num_templates) for draw in draws])
         for draws in zip(*(example.draws for example in examples), strict=True)

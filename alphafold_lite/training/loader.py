@@ -8,7 +8,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from alphafold_lite.training.chains import ChainSet
 from alphafold_lite.training.config import DataConfig, TrainingConfig, at_step, samples_before
-from alphafold_lite.training.dataset import MicroBatch, collate, is_deep, make_example, num_passes
+from alphafold_lite.training.dataset import MicroBatch, collate, make_example
+from alphafold_lite.training.plan import plan
 from alphafold_lite.training.randomness import Purpose, generator
 from alphafold_lite.training.sampler import Sampler, build_sampler
 
@@ -45,29 +46,21 @@ class MicroBatches(Dataset[MicroBatch]):
 
     def __getitem__(self, place: Place) -> MicroBatch:
         now = at_step(self.config, place.step)
-        seed, passes = now.run.seed, num_passes(now, place.step)
-        deep = is_deep(now, place.first_sample)
-        sampler = self.sampler(now.data)
+        seed, sampler = now.run.seed, self.sampler(now.data)
+        shared = plan(now, place.step, place.first_sample)
         numbers = range(place.first_sample, place.first_sample + now.step.micro_batch)
-        examples = [
-            make_example(
-                sampler.pick(seed, number), now, generator(seed, Purpose.EXAMPLE, number), passes=passes, deep=deep
-            )
-            for number in numbers
-        ]
-        return collate(examples, num_templates=template_places(now))
+        return collate(
+            [
+                make_example(sampler.pick(seed, number), now, shared, generator(seed, Purpose.EXAMPLE, number))
+                for number in numbers
+            ]
+        )
 
     def sampler(self, data: DataConfig) -> Sampler:
         """The weighted chains for the data settings of a stage."""
         if data not in self._samplers:
             self._samplers[data] = build_sampler(self.sets, data)
         return self._samplers[data]
-
-
-def template_places(config: TrainingConfig) -> int:
-    """How many template places every batch of a configuration has."""
-    template = config.model.template
-    return 0 if template is None else min(config.data.templates.max_templates, template.max_templates)
 
 
 def load(dataset: MicroBatches, places: Iterable[Place], *, workers: int, device: torch.device) -> Iterator[MicroBatch]:

@@ -16,6 +16,7 @@ class Purpose(IntEnum):
     RECYCLES = 4  # how many recycles a step has
     NETWORK = 5  # initial parameters and dropout
     VALIDATION = 6
+    TEMPLATES = 7  # how many templates a forward pass has
 
 
 def generator(seed: int, purpose: Purpose, *numbers: int) -> np.random.Generator:

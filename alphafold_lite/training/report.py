@@ -74,7 +74,7 @@ def _draw_scores(axes: "Axes", lines: Sequence[dict[str, Any]]) -> None:
             if points:
                 samples, values = zip(*points, strict=True)
                 axes.plot(samples, values, style, color=color, marker=".", label=label + words)
-    axes.set_ylim(min(0.0, *axes.get_ylim()), 1)
+    axes.set_ylim(min(0.0, *axes.get_ylim()), 1.02)
     axes.set_title("validation")
     axes.legend(fontsize=7)
 

@@ -68,11 +68,11 @@ def read_names(path: Path) -> frozenset[str]:
     return frozenset(line.split()[0] for line in lines if line.strip() and not line.startswith("#"))
 
 
-def begin(run: Path, config: TrainingConfig, sources: Sources) -> None:
-    """Make the folder of a new run.
+def check_new(run: Path) -> None:
+    """Refuse a folder that holds a run.
 
     Raises:
-        InputError: another run is there.
+        InputError: one is there.
     """
     if (run / CONFIG).exists() or (run / METRICS).exists() or checkpoint.latest(run) is not None:
         raise InputError(
@@ -80,7 +80,6 @@ def begin(run: Path, config: TrainingConfig, sources: Sources) -> None:
             "a run that is there",
             "give --resume or another --out-dir",
         )
-    record(run, config, sources)
 
 
 def record(run: Path, config: TrainingConfig, sources: Sources) -> None:

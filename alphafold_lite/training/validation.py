@@ -17,9 +17,9 @@ from alphafold_lite.model.alphafold import AlphaFold
 from alphafold_lite.training.chains import ChainSet
 from alphafold_lite.training.config import TrainingConfig
 from alphafold_lite.training.crops import middle_crop
-from alphafold_lite.training.dataset import Example, assemble, collate, corrupted_templates
+from alphafold_lite.training.dataset import Example, assemble, collate
 from alphafold_lite.training.inputs import DEEP, first_possible
-from alphafold_lite.training.loader import template_places
+from alphafold_lite.training.plan import Plan, max_templates
 from alphafold_lite.training.randomness import Purpose, generator
 
 CA = rc.atom_order["CA"]
@@ -66,16 +66,18 @@ class Validation:
         config, crop = self.config, self.crops[number]
         rng = generator(config.run.seed, Purpose.VALIDATION, 1, number)
         kind = first_possible(crop, config.validation.inputs)
-        count = template_places(config) if mode == WITH else 0
-        templates = None if config.model.template is None else corrupted_templates(crop, config, rng, count=count)
+        shared = Plan(
+            passes=config.validation.num_recycles + 1,
+            deep=kind in DEEP,
+            templates=max_templates(config) if mode == WITH else 0,
+        )
         data = replace(config.data, crop_size=crop.stop - crop.start, masked_fraction=0.0, block_deletion=False)
-        passes = config.validation.num_recycles + 1
-        return assemble(crop, kind, data, rng, passes=passes, templates=templates, deep=kind in DEEP)
+        return assemble(crop, kind, replace(config, data=data), shared, rng)
 
 
 def predict_and_score(model: AlphaFold, example: Example, config: TrainingConfig, device: torch.device) -> Scores:
     """Predict one example with its recycles and compare it with its own structure."""
-    batch = collate([example], num_templates=template_places(config)).map(lambda t: t[0].to(device))
+    batch = collate([example]).map(lambda t: t[0].to(device))
     folded = fold(
         model,
         lambda number: (batch.passes[number],),

@@ -13,6 +13,7 @@ from alphafold_lite.kernels.reference import reference
 from alphafold_lite.model.alphafold import AlphaFold, build
 from alphafold_lite.model.config import ModelConfig
 from alphafold_lite.training.config import StepConfig
+from alphafold_lite.training.fused import fuse_triangles
 
 SHAPES_COMPILED = 64  # crop sizes times numbers of rows times with and without gradients
 
@@ -20,6 +21,8 @@ SHAPES_COMPILED = 64  # crop sizes times numbers of rows times with and without 
 def build_for_training(config: ModelConfig, step: StepConfig, device: torch.device) -> AlphaFold:
     """A network in training mode on its device, its blocks wrapped as the configuration says."""
     model = build(config, training_ops(step)).to(device)
+    if step.fuse_triangles:
+        fuse_triangles(model)
     for block in trunk_blocks(model):
         wrap(block, compiled=step.compile_blocks, checkpointed=step.checkpoint_blocks)
     if not step.end_to_end:

@@ -31,10 +31,7 @@ SMALL_RUN = (
 
 def small_model(*, template: bool = True) -> ModelConfig:
     """All parts of the network but the extra-MSA stack, as small as they go."""
-    model = presets.small_model(num_blocks=1, pair=8, msa=8, structure_layers=2, template=template)
-    if model.template is None:
-        return model
-    return replace(model, template=replace(model.template, unit_vectors=False))
+    return presets.small_model(num_blocks=1, pair=8, msa=8, structure_layers=2, template=template)
 
 
 def small_config(*changes: str, template: bool = True) -> TrainingConfig:

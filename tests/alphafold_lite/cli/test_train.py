@@ -62,6 +62,12 @@ def test_mistakes_are_one_line(train, capfd, options, words):
     assert len(lines) == 1 and words in lines[0]
 
 
+def test_a_mistake_leaves_no_run_behind(train, tmp_path):
+    assert train("--preset", "tiny", "--data", tmp_path / "missing.npz") == EXIT_INPUT
+    assert not (tmp_path / "run").exists()
+    assert train("--preset", "tiny", "--steps", 1, "--quiet") == EXIT_OK
+
+
 def test_there_is_nothing_to_resume(train, capfd):
     assert train("--resume", resume=True) == EXIT_INPUT
     assert "no config.json" in capfd.readouterr().err

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from alphafold_lite.training.dataset import collate, is_deep, make_example, num_passes
-from alphafold_lite.training.loader import MicroBatches, places_of_step, template_places
+from alphafold_lite.training.dataset import collate, make_example
+from alphafold_lite.training.loader import MicroBatches, places_of_step
+from alphafold_lite.training.plan import Plan, is_deep, max_templates, num_passes, num_templates, plan
 from tests.support.training_runs import open_sets, small_config
 
 
@@ -26,7 +27,11 @@ def test_shapes_are_those_of_the_configuration(sets):
         seen.add((rows, extra))
         assert len(batch.passes) == num_passes(config, step)
         assert inputs.aatype.shape == (2, 16)
-        assert inputs.templates.atom37.shape == (2, 2, 16, 37, 3)
+        places = plan(config, step, 2 * step).templates
+        if places:
+            assert inputs.templates.atom37.shape == (2, places, 16, 37, 3) and inputs.templates.mask.all()
+        else:
+            assert inputs.templates is None
         assert batch.targets.atom14_positions.shape == (2, 16, 14, 3)
         assert batch.truth.true_msa.shape == batch.truth.bert_mask.shape == (2, rows, 16)
         assert batch.clamped.shape == (2,) and set(batch.clamped.tolist()) <= {0.0, 1.0}
@@ -36,8 +41,8 @@ def test_shapes_are_those_of_the_configuration(sets):
 def test_passes_share_crop_and_templates_but_not_rows(sets):
     config = small_config("data.masked_fraction=0.4")
     chain = sets[0][0]
-    example = make_example(chain, config, np.random.default_rng(1), passes=3)
-    batch = collate([example], num_templates=2)
+    example = make_example(chain, config, Plan(passes=3, deep=True, templates=2), np.random.default_rng(1))
+    batch = collate([example])
     first, *others = batch.passes
     assert all((first.aatype == other.aatype).all() for other in others)
     assert all((first.templates.atom37 == other.templates.atom37).all() for other in others)
@@ -47,7 +52,7 @@ def test_passes_share_crop_and_templates_but_not_rows(sets):
 
 def test_chains_shorter_than_the_crop_are_masked_behind_their_end(sets):
     config = small_config("data.crop_size=40")
-    batch = collate([make_example(sets[1][1], config, np.random.default_rng(0), passes=1)], num_templates=2)
+    batch = collate([make_example(sets[1][1], config, Plan(templates=1), np.random.default_rng(0))])
     assert batch.passes[0].seq_mask[0].tolist() == [1.0] * 20 + [0.0] * 20
     assert batch.targets.atom14_mask[0, 20:].sum() == 0
     assert torch.isfinite(batch.targets.atom14_positions).all()
@@ -56,20 +61,17 @@ def test_chains_shorter_than_the_crop_are_masked_behind_their_end(sets):
 def test_a_model_without_template_stack_gets_no_templates(sets):
     config = small_config(template=False)
     batch = MicroBatches(config, sets)[places_of_step(config, 0)[0]]
-    assert batch.passes[0].templates is None and template_places(config) == 0
+    assert batch.passes[0].templates is None and max_templates(config) == 0
 
 
-def test_share_of_samples_with_templates(sets):
+def test_share_of_forward_passes_with_templates():
     config = small_config()
     config = replace(
         config, data=replace(config.data, templates=replace(config.data.templates, none=0.25, corrupted=0.75))
     )
-    counts = Counter()
-    for seed in range(300):
-        example = make_example(sets[0][0], config, np.random.default_rng(seed), passes=1)
-        counts[len(example.draws[0].templates.names)] += 1
-    assert counts[0] / 300 == pytest.approx(0.25, abs=0.08)
-    assert counts[1] > 60 and counts[2] > 60
+    counts = Counter(num_templates(config, number) for number in range(400))
+    assert counts[0] / 400 == pytest.approx(0.25, abs=0.07)
+    assert counts[1] > 100 and counts[2] > 100 and set(counts) == {0, 1, 2}
 
 
 def test_passes_are_uniform_and_the_same_for_every_process():

@@ -11,7 +11,7 @@ from alphafold_lite.training import checkpoint, loop, parameters
 from alphafold_lite.training.config import Stage
 from alphafold_lite.training.distributed import World
 from alphafold_lite.training.records import Silent, read_metrics
-from alphafold_lite.training.run_folder import Sources, begin
+from alphafold_lite.training.run_folder import Sources, check_new, record
 from alphafold_lite.weights.checkpoint import read_header
 from tests.support.training_runs import small_config, write_sets
 
@@ -39,8 +39,7 @@ def sources(tmp_path):
 
 
 def make_run(config, sources, folder, display=None):
-    if not folder.exists():
-        begin(folder, config, sources)
+    record(folder, config, sources)
     return loop.Run(config, sources, folder, World(), display=display or Silent())
 
 
@@ -165,8 +164,9 @@ def test_a_batch_that_does_not_go_round_is_refused(sources, tmp_path):
 
 
 def test_a_run_folder_is_not_used_twice(sources, tmp_path):
-    begin(tmp_path / "run", small_config(), sources)
+    check_new(tmp_path / "run")
+    record(tmp_path / "run", small_config(), sources)
     with pytest.raises(InputError, match="--resume"):
-        begin(tmp_path / "run", small_config(), sources)
-    record = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert record["config"]["data"]["crop_size"] == 16
+        check_new(tmp_path / "run")
+    content = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert content["config"]["data"]["crop_size"] == 16

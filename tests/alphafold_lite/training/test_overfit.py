@@ -7,7 +7,7 @@ from alphafold_lite.training.config import TrainingConfig
 from alphafold_lite.training.distributed import World
 from alphafold_lite.training.presets import tiny
 from alphafold_lite.training.records import Silent, read_metrics
-from alphafold_lite.training.run_folder import Sources, begin
+from alphafold_lite.training.run_folder import Sources, record
 from tests.support.packed_sets import write
 from tests.support.training_runs import one_chain_arrays
 
@@ -19,7 +19,7 @@ def learn(folder, length: int, *changes: str) -> list[dict]:
         tiny(), (f"data.crop_size={length}", "validation.max_length=999", *changes)
     )
     sources = Sources(data=(str(path),), validation=(str(path),))
-    begin(folder / "run", config, sources)
+    record(folder / "run", config, sources)
     loop.Run(config, sources, folder / "run", World(), display=Silent()).train()
     return read_metrics(folder / "run")
 

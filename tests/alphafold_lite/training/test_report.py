@@ -1,13 +1,10 @@
 import json
 
-import pytest
-
 from alphafold_lite.training.records import METRICS
 from alphafold_lite.training.report import PLOT, smoothed, write_plot
 
 
 def test_a_run_becomes_a_picture(tmp_path):
-    pytest.importorskip("matplotlib")
     lines = [{"kind": "step", "step": s, "samples": 4 * s, "loss": 5 / s, "distogram": 4 / s} for s in range(1, 60)]
     lines += [{"kind": "validation", "step": 30, "samples": 120, "lddt_ca": 0.3, "tm": 0.2, "template_tm": 0.6}]
     (tmp_path / METRICS).write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -3,10 +3,10 @@ import torch
 
 from alphafold_lite.model.alphafold import AlphaFold
 from alphafold_lite.training import step as step_module
-from alphafold_lite.training.dataset import num_passes
 from alphafold_lite.training.distributed import World
 from alphafold_lite.training.loader import MicroBatches
 from alphafold_lite.training.losses import compute_losses
+from alphafold_lite.training.plan import num_passes
 from alphafold_lite.training.step import LOSS, NORM, predict
 from tests.support.training_runs import gradients, numbered, open_sets, small_config
 
@@ -71,9 +71,8 @@ def test_a_step_can_be_clipped_as_a_whole(sets):
 
 
 def test_accumulation_is_the_same_as_one_batch(sets):
-    together, apart = (
-        small_config(f"step.micro_batch={n}", "step.batch_size=4", "data.inputs.sampled=0", *QUIET) for n in (4, 1)
-    )
+    alike = ("data.inputs.sampled=0", "data.templates.none=0", "data.templates.max_templates=1")  # one plan for all
+    together, apart = (small_config(f"step.micro_batch={n}", "step.batch_size=4", *alike, *QUIET) for n in (4, 1))
     (first, a), (second, b) = compute(together, sets), compute(apart, sets)
     assert first.means == pytest.approx(second.means, rel=1e-4)
     assert relative(a, b) < 1e-4
@@ -99,6 +98,12 @@ def test_checkpointed_blocks_give_the_same_gradient_with_dropout(sets):
     (first, a), (second, b) = (compute(small_config(f"step.checkpoint_blocks={on}"), sets) for on in (True, False))
     assert first.means == second.means
     assert torch.equal(a, b)
+
+
+def test_fused_triangles_give_the_same_gradient(sets):
+    (first, a), (second, b) = (compute(small_config(f"step.fuse_triangles={on}"), sets) for on in (True, False))
+    assert first.means == pytest.approx(second.means, rel=1e-5)
+    assert relative(a, b) < 1e-4
 
 
 def test_bfloat16_changes_little_and_keeps_losses_in_float32(sets):

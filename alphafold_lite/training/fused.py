@@ -1,0 +1,35 @@
+"""A faster form of triangle multiplication for training, put in the place of the plain one from outside: one matrix product for its five
+projections, masks in the precision of the activations, both products in channel-first layout. Parameters and results stay the same."""
+
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from alphafold_lite.model.pair import TriangleMultiplication
+
+
+def multiply_triangles(
+    module: TriangleMultiplication,
+    z: Float[Tensor, "*batch N_res N_res c_z"],
+    mask: Float[Tensor, "*batch N_res N_res"],
+) -> Float[Tensor, "*batch N_res N_res c_z"]:
+    """What `module.forward` computes (Alg. 11 and 12)."""
+    x = module.norm_in(z)
+    layers = (module.left, module.right, module.left_gate, module.right_gate, module.gate)
+    weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
+    channels, c_z = module.left.out_features, module.gate.out_features
+    values, gates, out_gate = F.linear(x, weight, bias).split((2 * channels, 2 * channels, c_z), dim=-1)
+    edges = values * torch.sigmoid(gates) * mask[..., None].to(values.dtype)
+    left, right = edges.movedim(-1, -3).split(channels, dim=-3)  # [*, c, N_res, N_res]
+    product = left @ right.transpose(-1, -2) if module.outgoing else right.transpose(-1, -2) @ left
+    return module.out(module.norm_out(product.movedim(-3, -1))) * torch.sigmoid(out_gate)
+
+
+def fuse_triangles(model: nn.Module) -> None:
+    """Let every triangle multiplication of the network run in this form."""
+    for module in model.modules():
+        if isinstance(module, TriangleMultiplication):
+            module.forward = partial(multiply_triangles, module)
