@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from alphafold_lite.common.errors import InputError
-from alphafold_lite.common.features import Features, TemplateFeatures
+from alphafold_lite.common.features import CarriedProfile, Features, TemplateFeatures
 
 _VERSION = 1
 _TEXT = "text"  # name of the array that holds the JSON bytes
@@ -30,6 +30,9 @@ _TEMPLATE_AXES: dict[str, _Axes] = {
     "atom_mask": (_TEMPLATES, _RESIDUES, 37),
     "sum_probs": (_TEMPLATES,),
 }
+_FOUND = ("e_value", "identity", "coverage")  # of templates; arrays that may be absent, and NaN in places
+_FOUND_NAMES = frozenset(f"template_{name}" for name in _FOUND)
+_CARRIED = {"carried_frequencies": (_RESIDUES, 20), "carried_trust": (_RESIDUES,)}  # may be absent
 _LARGEST = {"aatype": 20, "msa": 21, "template_aatype": 21}  # letters in network order
 # What NumPy, zipfile and json raise on damaged or foreign files, and our own ValueError.
 _DAMAGE = (
@@ -61,6 +64,10 @@ def save_features(features: Features, path: str | Path) -> None:
     if features.templates is not None:
         text["template_names"] = features.templates.names
         arrays |= {f"template_{name}": getattr(features.templates, name) for name in _TEMPLATE_AXES}
+        optional = {f"template_{name}": getattr(features.templates, name) for name in _FOUND}
+        arrays |= {name: array for name, array in optional.items() if array is not None}
+    if features.carried is not None:
+        arrays |= {name: getattr(features.carried, name.removeprefix("carried_")) for name in _CARRIED}
     arrays[_TEXT] = np.frombuffer(json.dumps(text).encode(), np.uint8)
     stream = io.BytesIO()
     np.savez_compressed(stream, **arrays)
@@ -101,32 +108,44 @@ def _assemble(arrays: dict[str, np.ndarray], text: dict[str, Any]) -> Features:
     axes = dict(_AXES)
     if names is not None:
         axes |= {f"template_{name}": template_axes for name, template_axes in _TEMPLATE_AXES.items()}
+        axes |= {f"template_{name}": (_TEMPLATES,) for name in _FOUND if f"template_{name}" in arrays}
+    if arrays.keys() & _CARRIED.keys():
+        axes |= _CARRIED
     if arrays.keys() != axes.keys():
         missing, extra = sorted(axes.keys() - arrays.keys()), sorted(arrays.keys() - axes.keys())
         raise ValueError(f"missing arrays {missing}, unknown arrays {extra}")
     checked = {name: _checked(name, arrays[name], axes[name], sizes) for name in axes}
     templates = None
     if names is not None:
-        parts = {name: checked[f"template_{name}"] for name in _TEMPLATE_AXES}
+        present = (name for name in (*_TEMPLATE_AXES, *_FOUND) if f"template_{name}" in checked)
+        parts = {name: checked[f"template_{name}"] for name in present}
         templates = TemplateFeatures(names=tuple(names), **parts)
     return Features(
         name=text["name"],
         sequence=text["sequence"],
         msa_descriptions=tuple(descriptions),
         templates=templates,
+        carried=_carried(checked),
         **{name: checked[name] for name in _AXES},
     )
+
+
+def _carried(arrays: dict[str, np.ndarray]) -> CarriedProfile | None:
+    if not arrays.keys() & _CARRIED.keys():
+        return None
+    return CarriedProfile(frequencies=arrays["carried_frequencies"], trust=arrays["carried_trust"])
 
 
 def _checked(name: str, array: np.ndarray, axes: _Axes, sizes: dict[str, int]) -> np.ndarray:
     shape = tuple(sizes[axis] if isinstance(axis, str) else axis for axis in axes)
     if array.shape != shape or 0 in shape:
         raise ValueError(f"{name} of shape {array.shape} instead of {shape}")
-    if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+    is_found = name in _FOUND_NAMES
+    if array.dtype.kind not in "iuf" or not (np.isfinite(array) | (is_found & np.isnan(array))).all():
         raise ValueError(f"{name} holds something else than finite numbers")
     if name in _LARGEST and not (0 <= array.min() and array.max() <= _LARGEST[name]):
         raise ValueError(f"{name} holds unknown letters")
     is_real = array.dtype.kind == "f"
-    if is_real != name.startswith(("template_atom", "template_sum")):
+    if is_real != (is_found or name.startswith(("template_atom", "template_sum", "carried"))):
         raise ValueError(f"{name} of type {array.dtype}")
     return array

@@ -47,9 +47,7 @@ def build_features(
         raise InputError(
             f"{len(sequence)} residue numbers for {name}", f"shape {residue_index.shape}", "give one a residue"
         )
-    merged = (
-        merge([_with_query(alignment, sequence, name) for alignment in msa]) if msa else query_alone(sequence, name)
-    )
+    merged = merge([with_query(alignment, sequence, name) for alignment in msa]) if msa else query_alone(sequence, name)
     return assemble_features(sequence, merged, name=name, residue_index=residue_index)
 
 
@@ -60,25 +58,35 @@ def query_alone(sequence: str, name: str) -> Msa:
 
 
 def assemble_features(
-    sequence: str, msa: Msa, *, name: str, residue_index: Int[np.ndarray, "N_res"] | None = None
+    sequence: str,
+    msa: Msa,
+    *,
+    name: str,
+    residue_index: Int[np.ndarray, "N_res"] | None = None,
+    chain_index: Int[np.ndarray, "N_res"] | None = None,
 ) -> Features:
-    """Put the parts together. Residues are numbered from 0 unless told otherwise; there is one chain."""
+    """Put the parts together. Unless told otherwise, residues are numbered from 0 and there is one chain."""
     aatype = np.array([restype_order.get(letter, unk_restype_index) for letter in sequence], np.int32)
     numbers = np.arange(len(sequence)) if residue_index is None else residue_index
+    chains = np.zeros(len(sequence)) if chain_index is None else chain_index
     return Features(
         name=name,
         sequence=sequence,
         aatype=aatype,
         residue_index=numbers.astype(np.int32),
-        chain_index=np.zeros(len(sequence), np.int32),
+        chain_index=chains.astype(np.int32),
         msa=msa.letters,
         deletion_matrix=msa.deletion_matrix,
         msa_descriptions=msa.descriptions,
     )
 
 
-def _with_query(alignment: Alignment, sequence: str, name: str) -> Alignment:
-    """The alignment with the query as its first row, after checking that it is; letters that became X may stand there as they were."""
+def with_query(alignment: Alignment, sequence: str, name: str) -> Alignment:
+    """The alignment with the query as its first row, after checking that it is; letters that became X may stand there as they were.
+
+    Raises:
+        InputError: another first row.
+    """
     row = alignment.sequences[0]
     expected = f"{name} ({len(sequence)} residues) as the first row of {alignment.source}"
     action = "give the alignment of this query"

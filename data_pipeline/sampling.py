@@ -4,6 +4,7 @@ Random choices are drawn first (`draw_choices`) and applied by pure functions (`
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -54,6 +55,9 @@ class SamplingConfig:
     templates_take_clusters: bool = False  # models 1 and 2: template rows are added to the MSA and count as clusters
     masking: MaskingConfig = MaskingConfig()
     block_deletion: BlockDeletionConfig | None = None
+    carried_profile: bool = (
+        False  # for networks trained with it: homologues' profiles in the first row's cluster profile
+    )
 
     def __post_init__(self) -> None:
         if self.num_centres < 1 or self.max_extra < 0 or self.max_templates < 0:
@@ -79,7 +83,10 @@ class Choices:
 
 def sample(features: Features, config: SamplingConfig, rng: np.random.Generator) -> SampledFeatures:
     """Draw cluster centres, extra rows and masked letters; the same generator state gives the same draw."""
-    return apply_choices(features, draw_choices(features, config, rng), max_templates=config.max_templates)
+    drawn = apply_choices(features, draw_choices(features, config, rng), max_templates=config.max_templates)
+    if config.carried_profile and features.carried is not None:
+        return drawn.with_carried_profile(features.carried)
+    return drawn
 
 
 def draw_choices(features: Features, config: SamplingConfig, rng: np.random.Generator) -> Choices:
@@ -180,10 +187,6 @@ def first_templates(templates: TemplateFeatures | None, count: int) -> TemplateF
     """The best templates; None when there are none or none are wanted."""
     if templates is None or not count or not templates.names:
         return None
-    return TemplateFeatures(
-        names=templates.names[:count],
-        aatype=templates.aatype[:count],
-        atom_positions=templates.atom_positions[:count],
-        atom_mask=templates.atom_mask[:count],
-        sum_probs=templates.sum_probs[:count],
-    )
+    parts: dict[str, Any] = {name: getattr(templates, name) for name in TemplateFeatures.__dataclass_fields__}
+    cut: dict[str, Any] = {name: None if part is None else part[:count] for name, part in parts.items()}
+    return TemplateFeatures(**cut)

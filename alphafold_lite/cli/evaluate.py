@@ -7,7 +7,7 @@ import typer
 
 from alphafold_lite.cli import options
 from alphafold_lite.cli.terminal import LiveProgress, PlainProgress, shown
-from alphafold_lite.common.errors import EXIT_OK, EXIT_SOME_FAILED
+from alphafold_lite.common.errors import EXIT_OK, EXIT_SOME_FAILED, InputError
 from alphafold_lite.evaluate.settings import BaselineKind, EvaluationSettings, InputKind, TemplateKind
 from alphafold_lite.predict.settings import Settings, parse_models
 
@@ -19,16 +19,25 @@ Dataset = Annotated[
     typer.Option(metavar="FILE.npz|DIR", help="A packed set of chains, or a folder of .pdb and .cif files (also .gz)."),
 ]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="Only so many chains, drawn with --seed.")]
+Only = Annotated[Path | None, typer.Option(metavar="FILE.txt", help="Only the chains that this file names.")]
 Inputs = Annotated[
     InputKind,
-    typer.Option(help="What the network is given. auto: profile or msa where every chain has one, else single."),
+    typer.Option(
+        help="What the network is given: search as in predict; auto: profile or msa where every chain has one, else single."
+    ),
 ]
-Templates = Annotated[TemplateKind, typer.Option(help="self: each chain's own structure is offered as a template.")]
-Baseline = Annotated[BaselineKind, typer.Option(help="Score this instead of a prediction (needs the library).")]
+Templates = Annotated[
+    TemplateKind,
+    typer.Option(
+        help="Offered to the network: what a search of the library finds, or (self) each chain's own structure."
+    ),
+]
+Baseline = Annotated[BaselineKind, typer.Option(help="Score this instead of a prediction.")]
 LeaveOut = Annotated[
     str | None,
     typer.Option(
-        metavar="validation|self|IDS|IDENTITY", help="Library entries that may not be used (needs the library)."
+        metavar="validation|self|IDS|IDENTITY",
+        help="Library chains that may not be used. Default: validation for its chains, else self.",
     ),
 ]
 NumRelaxed = Annotated[int, typer.Option("--relax", metavar="N", help="Relax so many chains; scored before and after.")]
@@ -43,6 +52,7 @@ def evaluate(
     params: options.Params = None,
     models: options.Models = "model_1_ptm",
     limit: Limit = None,
+    only: Only = None,
     seed: options.Seed = 0,
     inputs: Inputs = "auto",
     templates: Templates = "none",
@@ -73,6 +83,7 @@ def evaluate(
             relax="none",
         ),
         limit=limit,
+        only=only,
         inputs=inputs,
         templates=templates,
         baseline=baseline,
@@ -80,7 +91,8 @@ def evaluate(
         num_relaxed=num_relaxed,
     )
     with shown(quiet=quiet) as progress:
-        code = _run(settings, progress, json_file, plot_file)
+        run = _run if baseline == "none" else _run_baseline
+        code = run(settings, progress, json_file, plot_file)
     raise typer.Exit(code)
 
 
@@ -108,6 +120,28 @@ def _run(
     scores = [report.scores for report in evaluation.reports]
     print(*summary.table_lines(summary.summarise(scores, seed=settings.prediction.seed)), sep="\n")
     return EXIT_SOME_FAILED if evaluation.failures else EXIT_OK
+
+
+def _run_baseline(
+    settings: EvaluationSettings, progress: LiveProgress | PlainProgress, json_file: Path | None, plot_file: Path | None
+) -> int:
+    from alphafold_lite.evaluate import summary
+    from alphafold_lite.evaluate.baseline import TemplateCopy
+    from alphafold_lite.outputs.files import write_atomic
+
+    if plot_file is not None:
+        raise InputError("--plot with a prediction", f"--baseline {settings.baseline}", "leave --plot out")
+    copies = TemplateCopy(settings, progress)
+    for scores in copies.run():
+        progress.finish()
+        print(
+            f"{scores.id:<24} {scores.length:>5} residues  TM {scores.tm:.3f}  {scores.template or 'no hit'}",
+            flush=True,
+        )
+    if json_file is not None:
+        write_atomic(json_file, copies.report())
+    print(*summary.table_lines(copies.summarise()), sep="\n")
+    return EXIT_OK
 
 
 def _line(report: "ChainReport") -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from alphafold_lite.cli import evaluate, predict, train
+from alphafold_lite.cli import cache, evaluate, library, predict, train
 from alphafold_lite.cli.options import Version
 from alphafold_lite.cli.terminal import one_line
 from alphafold_lite.common.errors import EXIT_INPUT, EXIT_INTERNAL, EXIT_INTERRUPTED, AlphaFoldLiteError
@@ -33,9 +33,9 @@ def about(version: Version = False) -> None:
 app.command(name="predict")(predict.predict)
 app.command(name="train", context_settings=SETTINGS)(train.train)
 app.command(name="evaluate", context_settings=SETTINGS)(evaluate.evaluate)
+app.add_typer(library.app, name="library", context_settings=SETTINGS)
+app.add_typer(cache.app, name="cache", context_settings=SETTINGS)
 predict_app.command(name="predict")(predict.predict)
-app.command(name="train", context_settings=SETTINGS)(train.train)
-app.command(name="evaluate", context_settings=SETTINGS)(evaluate.evaluate)
 
 
 def entry() -> None:

@@ -1,13 +1,12 @@
 """Types of the command line's options: names, placeholders and help."""
 
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from alphafold_lite.predict.settings import DeviceName, PrecisionName, RelaxChoice
-
-MsaMode = Literal["single"]
 
 Fasta = Annotated[str, typer.Option(metavar="FILE", help="Sequences, one target a record; .gz is read, - is stdin.")]
 OutDir = Annotated[Path, typer.Option(metavar="DIR", help="Each target gets a folder of its own in here.")]
@@ -23,7 +22,43 @@ Models = Annotated[str, typer.Option(metavar="NAMES", help="Models by name, with
 Msa = Annotated[
     Path | None, typer.Option(metavar="FILE.a3m|FILE.sto", help="An alignment whose first row is the query.")
 ]
-Mode = Annotated[MsaMode, typer.Option(help="Without --msa: the query alone. Searching databases is yet to come.")]
+Mode = Annotated[
+    str,
+    typer.Option(
+        metavar="MODES",
+        help="Searches for the alignment, with commas: embedded, jackhmmer, hhblits, mmseqs2, server, or single (none). "
+        "auto: what reads the databases named, else embedded.",
+    ),
+]
+Databases = Annotated[
+    list[str] | None, typer.Option("--database", metavar="PATH[:NAME]", help="A sequence database; may be repeated.")
+]
+DataDir = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Databases as AlphaFold's download scripts leave them.")
+]
+LibraryFolder = Annotated[
+    Path | None, typer.Option("--library", metavar="DIR", help="A library made by 'library build'; default: embedded.")
+]
+Templates = Annotated[
+    str, typer.Option(metavar="library|none|PATH", help="Where template structures are looked for; PATH: a database.")
+]
+TemplateFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--template", metavar="FILE|DIR", help="Your own structures, .pdb .ent .cif (.gz), tried first."),
+]
+MaxTemplateDate = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Use no template that was released later.")
+]
+AllowUndated = Annotated[
+    bool, typer.Option("--allow-undated-templates", help="With --max-template-date: use those without a date too.")
+]
+RequireTemplate = Annotated[bool, typer.Option("--require-template", help="Fail a target that has no template.")]
+ServerUrl = Annotated[str, typer.Option(metavar="URL", help="The MSA server of --msa-mode server.")]
+ServerContact = Annotated[str, typer.Option(metavar="EMAIL", help="Told to the MSA server, so that it can reach you.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither keep searches nor use those that were kept.")]
+SearchThreads = Annotated[
+    int | None, typer.Option(metavar="N", help="Threads of searches; they change no result. Default: all.")
+]
 MaxMsa = Annotated[
     str | None,
     typer.Option(metavar="CLUSTERS:EXTRA", help="MSA rows the network sees. Default: as the model was trained."),

@@ -9,7 +9,10 @@ import typer
 from alphafold_lite.cli import options
 from alphafold_lite.cli.terminal import shown
 from alphafold_lite.predict.settings import Settings, parse_max_msa, parse_models
+from data_pipeline.config import SearchConfig, parse_modes
 from data_pipeline.parsers.fasta import FastaReading, read_fasta
+from data_pipeline.search.server.settings import DEFAULT_URL
+from data_pipeline.templates.selection import TemplateConfig
 
 if TYPE_CHECKING:
     from alphafold_lite.predict.targets import Request, TargetReport
@@ -21,7 +24,19 @@ def predict(
     params: options.Params = None,
     models: options.Models = "model_1_ptm",
     msa: options.Msa = None,
-    msa_mode: options.Mode = "single",
+    msa_mode: options.Mode = "auto",
+    database: options.Databases = None,
+    data_dir: options.DataDir = None,
+    library: options.LibraryFolder = None,
+    templates: options.Templates = "library",
+    template: options.TemplateFiles = None,
+    max_template_date: options.MaxTemplateDate = None,
+    allow_undated_templates: options.AllowUndated = False,
+    require_template: options.RequireTemplate = False,
+    server_url: options.ServerUrl = DEFAULT_URL,
+    server_contact: options.ServerContact = "",
+    no_cache: options.NoCache = False,
+    search_threads: options.SearchThreads = None,
     max_msa: options.MaxMsa = None,
     num_recycles: options.Recycles = 3,
     recycle_tolerance: options.Tolerance = 0.0,
@@ -54,22 +69,46 @@ def predict(
         max_clusters=clusters,
         max_extra=extra,
     )
+    search = SearchConfig(
+        msa_modes=parse_modes(msa_mode),
+        databases=tuple(database or ()),
+        data_dir=data_dir,
+        library=library,
+        templates=templates,
+        template_files=tuple(template or ()),
+        selection=TemplateConfig(
+            max_date=None if max_template_date is None else max_template_date.date(),
+            allow_undated=allow_undated_templates,
+        ),
+        require_template=require_template,
+        server_url=server_url,
+        server_contact=server_contact,
+        use_cache=not no_cache,
+        threads=search_threads,
+    )
     reading = read_fasta(fasta, force=force)
     from alphafold_lite.predict.targets import Request  # here, so that --help and bad input do not wait for torch
 
     request = Request(out_dir=out_dir, msa=msa, overwrite=overwrite, debug=debug)
-    raise typer.Exit(_run(reading, params, settings, request, quiet=quiet, as_json=as_json))
+    raise typer.Exit(_run(reading, params, settings, search, request, quiet=quiet, as_json=as_json))
 
 
 def _run(
-    reading: FastaReading, params: str | None, settings: Settings, request: "Request", *, quiet: bool, as_json: bool
+    reading: FastaReading,
+    params: str | None,
+    settings: Settings,
+    search: SearchConfig,
+    request: "Request",
+    *,
+    quiet: bool,
+    as_json: bool,
 ) -> int:
     from alphafold_lite.predict.predictor import Predictor
     from alphafold_lite.predict.targets import exit_code, predict_targets
 
     codes: list[int] = []
     with shown(quiet=quiet) as progress:
-        predictor = Predictor(params, settings=settings, progress=progress)
+        predictor = Predictor(params, settings=settings, search=search, progress=progress)
         for report in predict_targets(reading, predictor, request):
             codes.append(report.exit_code)
             progress.finish()
@@ -83,4 +122,5 @@ def _line(report: "TargetReport") -> str:
     best = report.results[0]
     caution = "UNTRAINED network, not a prediction: " if best.untrained else ""
     ptm = "" if best.ptm is None else f", pTM {best.ptm:.2f}"
-    return f"{report.name}: {caution}mean pLDDT {best.mean_plddt:.1f}{ptm}, {report.folder / 'ranked_0.pdb'}"
+    iptm = "" if best.iptm is None else f", ipTM {best.iptm:.2f}"
+    return f"{report.name}: {caution}mean pLDDT {best.mean_plddt:.1f}{ptm}{iptm}, {report.folder / 'ranked_0.pdb'}"

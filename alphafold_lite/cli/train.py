@@ -22,7 +22,7 @@ Preset = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="initial_training, finetuning, cpu_small, gpu_single or tiny; ablations behind plus signs, as in cpu_small+no_templates.",
+        help="initial_training, finetuning, cpu_small, gpu_single, lite or tiny; ablations behind plus signs, as in cpu_small+no_templates.",
     ),
 ]
 Data = Annotated[
@@ -34,6 +34,10 @@ Validation = Annotated[
 ]
 LeaveOut = Annotated[
     str | None, typer.Option(metavar="FILE.txt", help="Names of chains of the data that must not be trained on.")
+]
+HitFile = Annotated[
+    str | None,
+    typer.Option("--homologues", metavar="FILE.npz", help="The chains' hits on each other, offered as templates."),
 ]
 Start = Annotated[
     str | None,
@@ -60,6 +64,7 @@ def train(
     data: Data = None,
     validation: Validation = None,
     leave_out: LeaveOut = None,
+    homologues: HitFile = None,
     init_from: Start = None,
     steps: Steps = None,
     resume: Resume = False,
@@ -90,7 +95,11 @@ def train(
     else:
         config = _changed(_preset(preset), changes)
         sources = run_folder.Sources(
-            data=tuple(data or ()), validation=tuple(validation or ()), leave_out=leave_out, start=init_from
+            data=tuple(data or ()),
+            validation=tuple(validation or ()),
+            leave_out=leave_out,
+            start=init_from,
+            homologues=homologues,
         )
     with logged(quiet=quiet) as console:
         code = _run(config, sources, out_dir, console, resume=resume, device=device, workers=workers, quiet=quiet)

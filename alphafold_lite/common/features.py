@@ -18,6 +18,17 @@ class TemplateFeatures:
     atom_positions: Float[np.ndarray, "N_templ N_res 37 3"]
     atom_mask: Float[np.ndarray, "N_templ N_res 37"]
     sum_probs: Float[np.ndarray, "N_templ"]
+    e_value: Float[np.ndarray, "N_templ"] | None = None  # NaN where a template has none
+    identity: Float[np.ndarray, "N_templ"] | None = None  # over aligned residues, 0 to 1
+    coverage: Float[np.ndarray, "N_templ"] | None = None  # share of the query that is aligned, 0 to 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CarriedProfile:
+    """Residue frequencies that homologues' own profiles give for the query, and how far to trust them at each residue, 0 to 1."""
+
+    frequencies: Float[np.ndarray, "N_res 20"]  # order of `residue_constants.restypes`
+    trust: Float[np.ndarray, "N_res"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +44,7 @@ class Features:
     deletion_matrix: Int[np.ndarray, "N_rows N_res"]  # residues deleted to the left of each position
     msa_descriptions: tuple[str, ...]
     templates: TemplateFeatures | None = None
+    carried: CarriedProfile | None = None  # read only by networks that were trained with it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,3 +79,10 @@ class SampledFeatures:
         profiles = self.cluster_profile.copy()
         profiles[0] = profile
         return replace(self, cluster_profile=profiles)
+
+    def with_carried_profile(self, profile: CarriedProfile) -> "SampledFeatures":
+        """The same draw, the first row's cluster profile mixed with one from homologues, which counts as much as it is trusted."""
+        letters = self.cluster_profile.shape[-1]
+        carried = np.pad(profile.frequencies, ((0, 0), (0, letters - profile.frequencies.shape[-1])))
+        share = profile.trust[:, None].astype(np.float32)
+        return self.with_first_profile(share * carried + (1 - share) * self.cluster_profile[0])

@@ -12,8 +12,9 @@ from alphafold_lite.evaluate.settings import InputKind
 from alphafold_lite.training.chains import Chain
 from data_pipeline.pipeline import build_features, read_alignment
 from data_pipeline.sampling import SamplingConfig, sample
+from data_pipeline.search.base import Query
 
-Source = Literal["profile", "msa", "single"]
+Source = Literal["search", "profile", "msa", "single"]
 
 
 def choose_source(wanted: InputKind, chains: Sequence[Chain]) -> Source:
@@ -30,7 +31,7 @@ def choose_source(wanted: InputKind, chains: Sequence[Chain]) -> Source:
     if wanted == "auto":
         return "profile" if all(have["profile"]) else "msa" if all(have["msa"]) else "single"
     if wanted == "search":
-        raise ValueError("EvaluationSettings refuses it")
+        return "search"
     if not all(have[wanted]):
         what = "a sequence profile" if wanted == "profile" else "an alignment beside the set"
         without = chains[have[wanted].index(False)].id
@@ -53,6 +54,11 @@ def draw(
     if source != "profile" or chain.cluster_profile is None:
         return sampled
     return sampled.with_first_profile(chain.cluster_profile)
+
+
+def library_query(chain: Chain) -> Query:
+    """The chain as a search takes it."""
+    return Query(name=chain.id, sequence=chain.sequence)
 
 
 def _own_structure(chain: Chain) -> TemplateFeatures:

@@ -39,6 +39,8 @@ def _run(evaluation: Evaluation) -> dict[str, object]:
         "seed": settings.prediction.seed,
         "inputs": evaluation.source,
         "templates": settings.templates,
+        "left_out": None if evaluation.rule is None else evaluation.rule.kind,
+        "only": None if settings.only is None else settings.only.name,
         "num_recycles": settings.prediction.num_recycles,
         "recycle_tolerance": settings.prediction.recycle_tolerance,
         "model": source.name,

@@ -9,8 +9,11 @@ import numpy as np
 import torch
 
 from alphafold_lite.common.errors import InputError, MissingResourceError, TargetError
-from alphafold_lite.evaluate.inputs import Source, chain_features, choose_source, draw
+from alphafold_lite.common.features import Features
+from alphafold_lite.evaluate.inputs import Source, chain_features, choose_source, draw, library_query
+from alphafold_lite.evaluate.leave_out import LeaveOut, choose
 from alphafold_lite.evaluate.scores import ChainScores, score_chain
+from alphafold_lite.evaluate.selection import chosen
 from alphafold_lite.evaluate.settings import EvaluationSettings
 from alphafold_lite.geometry.violations import violating_residues
 from alphafold_lite.inference import recycling
@@ -22,6 +25,9 @@ from alphafold_lite.predict.result import FoldResult, to_result
 from alphafold_lite.relax import relaxation
 from alphafold_lite.relax.result import RelaxResult
 from alphafold_lite.training.chains import Chain, ChainSet
+from data_pipeline.config import LIBRARY, NO_TEMPLATES, SearchConfig
+from data_pipeline.parsers.fasta import sequence_record
+from data_pipeline.searcher import ANY_IDENTITY
 
 log = logging.getLogger(__name__)
 
@@ -79,13 +85,21 @@ class Evaluation:
         self.chains = chosen(ChainSet.open(settings.dataset), settings)
         self.source: Source = choose_source(settings.inputs, self.chains)
         prediction = replace(settings.prediction, relax="none")
-        self.predictor = Predictor(settings.params, settings=prediction, progress=progress)
+        search = SearchConfig(
+            msa_modes=None if self.source == "search" else ("single",),
+            templates=LIBRARY if settings.templates == "library" else NO_TEMPLATES,
+        )
+        self.predictor = Predictor(settings.params, settings=prediction, search=search, progress=progress)
         self.model = self.predictor.models[0]
         self.reports: list[ChainReport] = []
         self.failures: dict[str, str] = {}
-        if settings.templates == "self" and self.model.network.config.template is None:
+        if settings.templates != "none" and self.model.network.config.template is None:
             found = f"{self.model.source.name}, which reads none"
-            raise InputError("a model that reads templates (--templates self)", found, "choose another model")
+            raise InputError("a model that reads templates (--templates)", found, "choose another model")
+        self.rule: LeaveOut | None = None
+        if settings.uses_library and self.predictor.searcher is not None:
+            library = self.predictor.searcher.library
+            self.rule = choose(settings.leave_out, frozenset(self.chains.ids), library)
 
     def run(self) -> Iterator[ChainReport]:
         """Predict and score every chain, in the order of the dataset; those that fail are noted and left out."""
@@ -110,7 +124,7 @@ class Evaluation:
         Raises:
             TargetError: the chain does not fit in memory, or the network gives no finite coordinates.
         """
-        features = chain_features(chain, self.source, own_template=self.settings.templates == "self")
+        features = self.features(chain)
         self.predictor.check_memory(features)
         prediction, placement, network = self.settings.prediction, self.predictor.placement, self.model.network
         template = network.config.template
@@ -141,15 +155,24 @@ class Evaluation:
             folded, features, model=source.name, number=0, seed=prediction.seed, untrained=source.untrained
         )
 
+    def features(self, chain: Chain) -> Features:
+        """What the network is given; with inputs `search` exactly what `predict` would make of the sequence, but for what is left out."""
+        rule = self.rule
+        excluded = frozenset[str]() if rule is None else rule.excluded(chain)
+        most = ANY_IDENTITY if rule is None else rule.max_identity
+        if self.source == "search":
+            record = sequence_record(chain.sequence, name=chain.id)
+            return self.predictor.collect(record, exclude=excluded, max_identity=most).features
+        features = chain_features(chain, self.source, own_template=self.settings.templates == "self")
+        if self.settings.templates != "library" or self.predictor.searcher is None:
+            return features
+        found = self.predictor.searcher.gather(
+            library_query(chain), with_msa=False, exclude=excluded, max_identity=most
+        )
+        carried = None if self.source == "profile" else found.carried
+        return replace(features, templates=found.templates.features, carried=carried)
+
     def _relaxed(self, result: FoldResult, chain: Chain) -> RelaxedScores:
         self.predictor.progress.stage("relax")
         found = relaxation.relax(result.unrelaxed, violating_residues, self.predictor.relax_config)
         return RelaxedScores(result=found, scores=score_chain(found.protein, result.plddt, chain))
-
-
-def chosen(chains: ChainSet, settings: EvaluationSettings) -> ChainSet:
-    """All chains, or `limit` of them drawn with the seed; a larger limit adds chains to those of a smaller one."""
-    if settings.limit is None or settings.limit >= len(chains):
-        return chains
-    order = np.random.default_rng(settings.prediction.seed).permutation(len(chains))
-    return chains.select(np.sort(order[: settings.limit]))

@@ -76,8 +76,7 @@ def summarise(scores: Sequence[ChainScores], *, seed: int) -> dict[str, Figure]:
     figures: dict[str, Figure] = {}
     for name, read in OF_CHAINS.items():
         values = np.array([read(chain) for chain in scores], np.float64)
-        median = float(np.median(values)) if len(values) else None
-        figures[name] = _figure(mean_interval(values, clusters, seed=seed), "chains", median=median)
+        figures[name] = chain_figure(values, clusters, seed=seed)
     for name, share in SHARES.items():
         part, whole = (np.array([read(s) for s in scores], np.float64) for read in (share.part, share.whole))
         figures[name] = _figure(ratio_interval(part, whole, clusters, n=int(whole.sum()), seed=seed), share.of)
@@ -111,6 +110,12 @@ def _figure(interval: Interval, of: str, **more: float | None) -> Figure:
     values = {"mean": interval.value, **more, "low": interval.low, "high": interval.high}
     rounded = {name: None if value is None else round(value, DIGITS) for name, value in values.items()}
     return {**rounded, "n": interval.n, "of": of}
+
+
+def chain_figure(values: Float[np.ndarray, "N_chain"], clusters: Int[np.ndarray, "N_chain"], *, seed: int) -> Figure:
+    """Mean and median over chains."""
+    median = float(np.median(values)) if len(values) else None
+    return _figure(mean_interval(values, clusters, seed=seed), "chains", median=median)
 
 
 def table_lines(figures: dict[str, Figure]) -> list[str]:

@@ -15,6 +15,8 @@ from alphafold_lite.geometry import atoms
 
 T = TypeVar("T")
 AATYPE_CLASSES, MSA_CLASSES, TEMPLATE_CLASSES = 21, 23, 22
+QUALITY_CHANNELS = 4
+LARGEST_EVIDENCE = 30.0  # of -log10 of an E-value; more tells nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +66,7 @@ class Templates:
     pseudo_beta: Float[Tensor, "*batch N_templ N_res 3"]
     pseudo_beta_mask: Float[Tensor, "*batch N_templ N_res"]
     mask: Float[Tensor, "*batch N_templ"]
+    quality: Float[Tensor, "*batch N_templ 4"] | None = None  # as `hit_quality` says; None: nothing known
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,7 +154,25 @@ def _templates(
         pseudo_beta=atoms.pseudo_beta(aatype, atom37),
         pseudo_beta_mask=atoms.pseudo_beta_mask(aatype, atom37_mask),
         mask=real((np.arange(places) < count).astype(np.float32)),
+        quality=real(pad(hit_quality(found))),
     )
+
+
+def hit_quality(found: TemplateFeatures) -> Float[np.ndarray, "N_templ 4"]:
+    """What the search knows of each template, each column from 0 to 1: whether there is an E-value, -log10 of it, identity, coverage.
+
+    What is not known is 0.
+    """
+    quality = np.zeros((len(found.names), QUALITY_CHANNELS), np.float32)
+    if found.e_value is not None:
+        known = np.isfinite(found.e_value)
+        evidence = -np.log10(np.where(known, found.e_value, 1.0).clip(min=10.0**-LARGEST_EVIDENCE))
+        quality[:, 0] = known
+        quality[:, 1] = (evidence / LARGEST_EVIDENCE).clip(0, 1)
+    for column, values in ((2, found.identity), (3, found.coverage)):
+        if values is not None:
+            quality[:, column] = np.nan_to_num(values).clip(0, 1)
+    return quality
 
 
 def map_tensors(container: T, fn: Callable[[Tensor], Tensor]) -> T:

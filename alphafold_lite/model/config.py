@@ -61,6 +61,7 @@ class TemplateConfig:
     attention_value_channels: int = 64
     distances: BinsConfig = field(default_factory=lambda: BinsConfig(min_bin=3.25, max_bin=50.75, num_bins=39))
     unit_vectors: bool = False
+    hit_quality: bool = False  # tell the stack how good the search found each template; not in AlphaFold
     embed_torsions: bool = True
     torsion_placeholder: bool = False  # (1, 0) for absent torsions, as where AlphaFold's `zero_init` is off
     max_templates: int = 4

@@ -9,7 +9,7 @@ from alphafold_lite.common import residue_constants as rc
 from alphafold_lite.geometry import atoms, torsions
 from alphafold_lite.geometry.rigid import Rigid
 from alphafold_lite.kernels.ops import Ops
-from alphafold_lite.model.batch import TEMPLATE_CLASSES, Templates
+from alphafold_lite.model.batch import QUALITY_CHANNELS, TEMPLATE_CLASSES, Templates
 from alphafold_lite.model.config import ModelConfig, TemplateConfig
 from alphafold_lite.model.msa import Transition
 from alphafold_lite.model.pair import TriangleAttention, TriangleMultiplication
@@ -22,7 +22,8 @@ TORSION_CHANNELS = TEMPLATE_CLASSES + 7 * 2 + 7 * 2 + 7
 def template_pair_features(
     templates: Templates, config: TemplateConfig
 ) -> Float[Tensor, "*batch N_templ N_res N_res c"]:
-    """Distance bins, pseudo-beta mask, residue types of j and i, unit vectors, backbone mask (supplement Table 1).
+    """Distance bins, pseudo-beta mask, residue types of j and i, unit vectors, backbone mask (supplement Table 1); with `hit_quality`, then
+    what the search knows of the template, which AlphaFold does not tell its network.
 
     Everything is zero where either residue lacks a backbone atom, as in AlphaFold's code.
     """
@@ -51,7 +52,15 @@ def template_pair_features(
         unit,
         both[..., None],
     )
+    if config.hit_quality:
+        columns = (*columns, _quality(templates)[..., None, None, :].expand(*both.shape, -1))
     return torch.cat(columns, dim=-1) * both[..., None]
+
+
+def _quality(templates: Templates) -> Float[Tensor, "*batch N_templ 4"]:
+    if templates.quality is None:
+        return templates.mask.new_zeros(*templates.mask.shape, QUALITY_CHANNELS)
+    return templates.quality
 
 
 class TemplatePairBlock(nn.Module):
@@ -97,6 +106,7 @@ class TemplatePairEmbedder(nn.Module):
         super().__init__()
         self.config = config
         features = config.distances.num_bins + 1 + 2 * TEMPLATE_CLASSES + 3 + 1
+        features += QUALITY_CHANNELS if config.hit_quality else 0
         self.embedding = Linear(features, config.channels, init="relu")
         self.blocks = nn.ModuleList(TemplatePairBlock(config, ops=ops) for _ in range(config.num_blocks))
         self.norm = LayerNorm(config.channels)

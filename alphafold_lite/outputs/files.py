@@ -16,12 +16,15 @@ _OWN_FILES = (
     "ranked_*.pdb",
     "confidence_*.json",
     "pae_*.json",
+    "pae_*.png",
     "ranking_debug.json",
     "relax_metrics.json",
     "timings.json",
     "features.npz",
     "msas/*.a3m",
     "msas/*.sto",
+    "msas/*.hhr",
+    "templates.json",
 )
 
 

@@ -1,7 +1,6 @@
 """Protein <-> PDB text (wwPDB format 3.3), heavy atoms from `Protein`, hydrogens where the relaxation supplies them. Å."""
 
 import io
-import string
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
@@ -14,10 +13,10 @@ from Bio.PDB.Residue import Residue
 from jaxtyping import Float, Int
 
 from alphafold_lite.common import residue_constants
+from alphafold_lite.common.chains import CHAIN_IDS
 from alphafold_lite.common.errors import InputError
 from alphafold_lite.common.protein import Protein
 
-CHAIN_IDS = string.ascii_uppercase + string.ascii_lowercase + string.digits
 MAX_RESIDUE_NUMBER, MIN_RESIDUE_NUMBER = 9999, -999  # four columns
 MAX_SERIAL = 99999  # five columns
 _REMARK_NUMBER = 220  # "theoretical modelling" in PDB format 2.3; unused by 3.3

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from alphafold_lite.outputs.scores import to_json
 
-_PACKAGES = ("alphafold-lite", "torch", "numpy", "biopython", "safetensors", "openmm", "pdbfixer")
+_PACKAGES = ("alphafold-lite", "torch", "numpy", "biopython", "gemmi", "pyhmmer", "safetensors", "openmm", "pdbfixer")
 _CHUNK = 1 << 20
 
 
@@ -49,6 +49,8 @@ class RunRecord:
         msas: sha256 of each alignment by name; empty in single-sequence mode.
         device: where it ran, in words.
         note: says "untrained" where the parameters are.
+        searches: engine, version, database, command and time of every search.
+        msa_depth: rows, and effective depth by residue.
     """
 
     target: Mapping[str, object]
@@ -58,6 +60,8 @@ class RunRecord:
     msas: Mapping[str, str]
     device: str
     note: str | None = None
+    searches: Sequence[Mapping[str, object]] = ()
+    msa_depth: Mapping[str, object] = field(default_factory=dict[str, object])
     versions: Mapping[str, str] = field(default_factory=package_versions)
 
     @property

@@ -73,6 +73,12 @@ def _losses(folder: Path, context: Context) -> Iterator[Produced]:
     return loss_arrays(folder, context)
 
 
+def _templates(folder: Path, context: Context) -> Iterator[Produced]:
+    from alphafold_lite.parity.template_cases import template_arrays
+
+    return template_arrays(folder, context)
+
+
 # A kind without an entry is reported as not covered.
 PRODUCERS: Mapping[str, Producer] = {
     MODELS: _models,
@@ -82,4 +88,5 @@ PRODUCERS: Mapping[str, Producer] = {
     FEATURES: _features,
     RELAX: _relax,
     LOSSES: _losses,
+    TEMPLATES: _templates,
 }

@@ -3,30 +3,24 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from alphafold_lite.common.features import Features
-from alphafold_lite.outputs import scores
+from alphafold_lite.common.chains import CHAIN_IDS
+from alphafold_lite.outputs import pae_plot, scores
 from alphafold_lite.outputs.files import RUN_FILE, fresh_output_folder, write_atomic
 from alphafold_lite.outputs.run_record import RunRecord, sha256_of
+from alphafold_lite.predict.collect import Collected
 from alphafold_lite.predict.predictor import Predictor
-from alphafold_lite.predict.result import UNTRAINED, FoldResult
+from alphafold_lite.predict.result import IPTM_WEIGHT, PTM_WEIGHT, UNTRAINED, FoldResult, ranking_scores
+from data_pipeline.complexes import complex_note
 from data_pipeline.feature_file import save_features
-from data_pipeline.parsers.alignment import Alignment
 from data_pipeline.parsers.fasta import FastaRecord
 
-UNKEPT_RESIDUE = "x"  # an inserted residue: how many there are is known, their letters are not
 
-
-def run_record(predictor: Predictor, record: FastaRecord, msas: dict[str, str]) -> RunRecord:
-    """What decides the results of one target; `msas` is A3M text by engine."""
+def run_record(predictor: Predictor, record: FastaRecord, collected: Collected) -> RunRecord:
+    """What decides the results of one target, and how its inputs were found."""
     settings, placement, models = predictor.settings, predictor.placement, predictor.models
     threads = f", {predictor.num_threads} threads" if placement.device.type == "cpu" else ""
     return RunRecord(
-        target={
-            "name": record.name,
-            "header": record.header,
-            "sequence": record.sequence,
-            "replaced": [{"position": position, "letter": letter} for position, letter in record.replaced],
-        },
+        target=_target(record),
         configuration={
             "models": [model.source.name for model in models],
             "num_recycles": settings.num_recycles,
@@ -35,7 +29,8 @@ def run_record(predictor: Predictor, record: FastaRecord, msas: dict[str, str]) 
             "precision": placement.precision,
             "relax": predictor.relax_choice,
             "relaxation": asdict(predictor.relax_config),
-            "msa_mode": "single" if "single" in msas else "user",
+            "msas": list(collected.msas),
+            "templates": [outcome.name for outcome in collected.outcomes if outcome.used],
             "sampling": {model.source.name: asdict(model.sampling) for model in models},
             "networks": {model.source.name: model.network.config.to_json_dict() for model in models},
         },
@@ -50,20 +45,29 @@ def run_record(predictor: Predictor, record: FastaRecord, msas: dict[str, str]) 
             }
             for model in models
         ],
-        msas={engine: sha256_of(text) for engine, text in msas.items()},
+        msas={engine: sha256_of(text) for engine, text in collected.msas.items()},
         device=f"{placement.device.type}, {placement.precision}{threads}",
-        note=UNTRAINED if predictor.untrained else None,
+        searches=collected.searches,
+        msa_depth=collected.depth.to_json_dict(),
+        note=_joined(UNTRAINED if predictor.untrained else None, complex_note(record.chains)),
     )
 
 
-def a3m_text(alignment: Alignment) -> str:
-    """A3M with each inserted residue as a lower-case x: columns and deletion counts survive, inserted letters do not."""
-    lines: list[str] = []
-    rows = zip(alignment.descriptions, alignment.sequences, alignment.deletion_matrix, strict=True)
-    for description, letters, deletions in rows:
-        parts = [UNKEPT_RESIDUE * int(count) + letter for letter, count in zip(letters, deletions, strict=True)]
-        lines += [f">{description}", "".join(parts)]
-    return "\n".join(lines) + "\n"
+def _target(record: FastaRecord) -> dict[str, object]:
+    target: dict[str, object] = {
+        "name": record.name,
+        "header": record.header,
+        "sequence": record.sequence,
+        "replaced": [{"position": position, "letter": letter} for position, letter in record.replaced],
+    }
+    if len(record.chains) > 1:
+        named = zip(CHAIN_IDS, record.chains, strict=False)  # there are more names than chains
+        target["chains"] = [{"id": name, "sequence": sequence} for name, sequence in named]
+    return target
+
+
+def _joined(*notes: str | None) -> str | None:
+    return "; ".join(note for note in notes if note is not None) or None
 
 
 class TargetFolder:
@@ -78,25 +82,46 @@ class TargetFolder:
         self._note = record.note
         write_atomic(path / RUN_FILE, record.to_json())  # first, so that an interrupted run is known for what it is
 
-    def write_features(self, features: Features, msas: dict[str, str]) -> None:
-        """`features.npz` and `msas/ENGINE.a3m`."""
-        for engine, text in msas.items():
+    def write_features(self, collected: Collected) -> None:
+        """`features.npz`, `msas/ENGINE.a3m`, `templates.json` and the raw output of template searches."""
+        for engine, text in collected.msas.items():
             write_atomic(self.path / "msas" / f"{engine}.a3m", text)
-        save_features(features, self.path / "features.npz")
+        for name, text in collected.texts.items():
+            write_atomic(self.path / "msas" / name, text)
+        if (templates := collected.templates_json()) is not None:
+            write_atomic(self.path / "templates.json", templates)
+        save_features(collected.features, self.path / "features.npz")
 
     def write_unrelaxed(self, result: FoldResult) -> None:
-        """Structure and scores of one model and seed, before anything is relaxed."""
+        """Structure and scores of one model and seed, before anything is relaxed; a picture of a complex's PAE where matplotlib is there."""
         write_atomic(self.path / f"unrelaxed_{result.stem}.pdb", result.unrelaxed_pdb())
-        write_atomic(
-            self.path / f"confidence_{result.stem}.json", scores.confidence_json(result.plddt, note=result.note)
-        )
-        if result.pae is not None and result.max_pae is not None:
-            write_atomic(self.path / f"pae_{result.stem}.json", scores.pae_json(result.pae, result.max_pae))
+        spans = result.chains
+        confidence = scores.confidence_json(result.plddt, spans=spans, note=result.note)
+        write_atomic(self.path / f"confidence_{result.stem}.json", confidence)
+        if result.pae is None or result.max_pae is None:
+            return
+        write_atomic(self.path / f"pae_{result.stem}.json", scores.pae_json(result.pae, result.max_pae, spans=spans))
+        if len(spans) > 1 and pae_plot.available():
+            title = _joined(result.stem, None if result.note is None else "UNTRAINED, not a prediction") or ""
+            png = pae_plot.pae_png(result.pae, result.max_pae, spans, title=title)
+            write_atomic(self.path / f"pae_{result.stem}.png", png)
 
     def write_ranking(self, ranked: tuple[FoldResult, ...]) -> None:
-        """`ranking_debug.json` by mean pLDDT, best first."""
-        means = {result.stem: result.mean_plddt for result in ranked}
-        write_atomic(self.path / "ranking_debug.json", scores.ranking_debug_json(means, note=self._note))
+        """`ranking_debug.json`, best first, by what `ranking_scores` says; for complexes also the parts of that score, and mean pLDDT."""
+        name, values = ranking_scores(ranked)
+        stems, note, parts = [result.stem for result in ranked], self._note, None
+        if name == "iptm+ptm":
+            note = _joined(note, f"ranked by {IPTM_WEIGHT:g} ipTM + {PTM_WEIGHT:g} pTM")
+            parts = {
+                "iptm": {result.stem: result.iptm for result in ranked if result.iptm is not None},
+                "ptm": {result.stem: result.ptm for result in ranked if result.ptm is not None},
+                "plddts": {result.stem: result.mean_plddt for result in ranked},
+            }
+        elif len(ranked[0].chains) > 1:
+            note = _joined(note, "ranked by mean pLDDT: not all of the models have a PAE head, which ipTM and pTM need")
+        by_model = dict(zip(stems, values, strict=True))
+        text = scores.ranking_debug_json(by_model, score_name=name, parts=parts, note=note)
+        write_atomic(self.path / "ranking_debug.json", text)
 
     def write_relaxed(self, result: FoldResult, rank: int) -> None:
         """`relaxed_….pdb` where there is one, and `ranked_RANK.pdb` from it or from the unrelaxed structure."""

@@ -1,31 +1,37 @@
 """`Predictor`: parameters loaded once, any number of sequences folded. `fold` is the one-call form."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Unpack
 
 import numpy as np
 import torch
 
+from alphafold_lite.common.errors import InputError
 from alphafold_lite.common.features import Features
 from alphafold_lite.geometry.violations import violating_residues
 from alphafold_lite.inference import recycling
 from alphafold_lite.kernels.fast import fast
 from alphafold_lite.model.alphafold import AlphaFold
 from alphafold_lite.model.batch import Batch
+from alphafold_lite.predict.collect import Collected, collect
 from alphafold_lite.predict.device import check_fits, is_out_of_memory, out_of_memory, peak_bytes, place
 from alphafold_lite.predict.progress import Progress, Silent, watched_blocks
-from alphafold_lite.predict.result import FoldResult, to_result
+from alphafold_lite.predict.result import FoldResult, ranking_scores, to_result
 from alphafold_lite.predict.settings import RelaxChoice, Settings, SettingsKeywords
 from alphafold_lite.presets import model_config, msa_limits
 from alphafold_lite.relax import relaxation
 from alphafold_lite.relax.result import RelaxConfig
 from alphafold_lite.weights.registry import ParameterSource, resolve
-from data_pipeline.parsers.fasta import sequence_record
-from data_pipeline.pipeline import build_features, read_alignment
+from data_pipeline.config import NO_TEMPLATES, SearchConfig
+from data_pipeline.parsers.alignment import Alignment
+from data_pipeline.parsers.fasta import FastaRecord, sequence_record
+from data_pipeline.pipeline import read_alignment
 from data_pipeline.sampling import SamplingConfig, sample
+from data_pipeline.searcher import ANY_IDENTITY, Searcher
 
 log = logging.getLogger(__name__)
 UNTRAINED_ITERATIONS = 200  # of the minimiser, a round
@@ -46,6 +52,7 @@ class Predictor:
     Args:
         params: `random:SEED` (untrained), a file or folder of parameters; None takes the official ones where they are found.
         settings: everything else; the defaults of `Settings` if left out.
+        search: where alignments and templates are looked for; the defaults of `SearchConfig` (the embedded library) if left out.
         progress: told about stages, recycles and blocks.
         keywords: single fields of `Settings`, before those of `settings`.
 
@@ -59,6 +66,7 @@ class Predictor:
         params: str | None = None,
         *,
         settings: Settings | None = None,
+        search: SearchConfig | None = None,
         progress: Progress | None = None,
         **keywords: Unpack[SettingsKeywords],
     ) -> None:
@@ -69,19 +77,50 @@ class Predictor:
         if self.relax_choice != "none" and (reason := relaxation.available()) is not None:
             self.relax_choice = "none"
             log.warning("structures stay unrelaxed: %s", reason)
+        self.search = search or SearchConfig()
         self.models = tuple(self._load(source) for source in resolve(params, self.settings.models, model_config))
 
     def _load(self, source: ParameterSource) -> LoadedModel:
         self.progress.stage(f"load {source.origin}")
         limits = msa_limits(source.preset or source.name)
+        template = source.config.template
         return LoadedModel(
             source=source,
             network=source.load(fast()).to(self.placement.device),
             sampling=SamplingConfig(
-                max_clusters=self.settings.max_clusters or limits.max_clusters,
-                max_extra=self.settings.max_extra or limits.max_extra,
+                max_clusters=self.settings.max_clusters or source.max_clusters or limits.max_clusters,
+                max_extra=self.settings.max_extra or source.max_extra or limits.max_extra,
+                max_templates=0 if template is None else template.max_templates,
+                carried_profile=source.carried_profile,
             ),
         )
+
+    @cached_property
+    def searcher(self) -> Searcher | None:
+        """What searches, made at the first query and kept; None where nothing is to be searched.
+
+        Raises:
+            InputError: settings of the search that do not fit together.
+            MissingResourceError: a database that is not there.
+        """
+        config, reads = self.search, any(model.network.config.template is not None for model in self.models)
+        if not reads and config.require_template:
+            found = ", ".join(model.source.name for model in self.models)
+            raise InputError("a model that reads templates (--require-template)", found, "choose another model")
+        if not reads and not any(model.sampling.carried_profile for model in self.models):
+            config = replace(config, templates=NO_TEMPLATES, template_files=())
+        return None if config.searches_nothing else Searcher(config)
+
+    def collect(
+        self,
+        record: FastaRecord,
+        alignments: Sequence[Alignment] = (),
+        *,
+        exclude: Collection[str] = (),
+        max_identity: float = ANY_IDENTITY,
+    ) -> Collected:
+        """Features of one record by the search settings; see `collect.collect`."""
+        return collect(record, alignments, self.searcher, exclude=exclude, max_identity=max_identity)
 
     @property
     def num_threads(self) -> int:
@@ -99,11 +138,12 @@ class Predictor:
         return RelaxConfig(max_iterations=UNTRAINED_ITERATIONS) if self.untrained else RelaxConfig()
 
     def fold(self, sequence: str, *, name: str = "target", msa: Sequence[str | Path] = ()) -> FoldResult:
-        """The best-ranked result for one chain, relaxed as the settings say.
+        """The best-ranked result for one chain, or for several as a complex, relaxed as the settings say.
 
         Args:
-            sequence: residue letters; lower case, white space and a final `*` are accepted, B J O U X Z become X.
-            msa: alignments (A3M or Stockholm files) whose first row is the sequence; none: single-sequence mode.
+            sequence: residue letters; lower case, white space and a final `*` are accepted, B J O U X Z become X; `:` between chains.
+            msa: alignments (A3M or Stockholm files) whose first row is the sequence (of a complex: all chains one after another, or one of
+                them); none: what the search finds.
 
         Raises:
             InputError: a sequence or an alignment that cannot be used.
@@ -116,7 +156,7 @@ class Predictor:
     ) -> tuple[FoldResult, ...]:
         """The results of every model and seed, best first; arguments and errors as `fold`."""
         record = sequence_record(sequence, name=name)
-        features = build_features(record.sequence, name=record.name, msa=[read_alignment(path) for path in msa])
+        features = self.collect(record, [read_alignment(path) for path in msa]).features
         self.check_memory(features)
         results = ranked([self.run(features, model, number) for model, number in self.runs()])
         return tuple(self.relax(result, rank) for rank, result in enumerate(results))
@@ -132,7 +172,8 @@ class Predictor:
         def inputs(number_of_pass: int) -> Sequence[Batch]:
             self.progress.recycle(number_of_pass + 1, settings.num_recycles + 1)
             rng = np.random.default_rng((seed, number_of_pass))
-            return (Batch.from_features(sample(features, model.sampling, rng), device=device),)
+            sampled = sample(features, model.sampling, rng)
+            return (Batch.from_features(sampled, device=device, num_templates=model.sampling.max_templates),)
 
         try:
             with watched_blocks(model.network.evoformer.blocks, self.progress):
@@ -149,6 +190,13 @@ class Predictor:
             raise
         source = model.source
         return to_result(folded, features, model=source.name, number=number, seed=seed, untrained=source.untrained)
+
+    def check_length(self, num_res: int) -> None:
+        """Raise TargetError where a chain of this length cannot fit whatever its alignment, before anything is searched."""
+        peaks = [
+            peak_bytes(model.network.config, num_res=num_res, num_clusters=1, num_extra=1) for model in self.models
+        ]
+        check_fits(max(peaks), self.placement.device, num_res=num_res)
 
     def check_memory(self, features: Features) -> None:
         """Raise TargetError where any of the models would need more memory than is free."""
@@ -176,12 +224,18 @@ class Predictor:
 
 
 def ranked(results: Sequence[FoldResult]) -> tuple[FoldResult, ...]:
-    """Best mean pLDDT first; equal ones stay in order."""
-    return tuple(sorted(results, key=lambda result: -result.mean_plddt))
+    """Best first by `ranking_scores`; equal ones stay in order."""
+    _, scores = ranking_scores(results)
+    return tuple(results[number] for number in sorted(range(len(results)), key=lambda number: -scores[number]))
 
 
 def fold(
-    sequence: str, *, params: str | None = None, msa: Sequence[str | Path] = (), **keywords: Unpack[SettingsKeywords]
+    sequence: str,
+    *,
+    params: str | None = None,
+    msa: Sequence[str | Path] = (),
+    search: SearchConfig | None = None,
+    **keywords: Unpack[SettingsKeywords],
 ) -> FoldResult:
     """Fold one sequence and return the best-ranked result: `fold("MKTAYIAKQR").save("out.pdb")`. See `Predictor`."""
-    return Predictor(params, **keywords).fold(sequence, msa=msa)
+    return Predictor(params, search=search, **keywords).fold(sequence, msa=msa)

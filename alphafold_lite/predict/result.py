@@ -1,5 +1,6 @@
 """One predicted structure with its scores, as `fold` returns it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 from jaxtyping import Float
 
 from alphafold_lite import confidence
+from alphafold_lite.common.chains import ChainSpan, chain_spans, residue_numbers
 from alphafold_lite.common.errors import InputError
 from alphafold_lite.common.features import Features
 from alphafold_lite.common.protein import Protein
@@ -18,11 +20,15 @@ from alphafold_lite.relax.result import RelaxResult
 
 UNTRAINED = "UNTRAINED: random parameters; this structure and its scores are not a prediction"
 MODELLED = "predicted by alphafold_lite; B-factor column: pLDDT, 0-100"
+IPTM_WEIGHT, PTM_WEIGHT = 0.8, 0.2  # of the score that ranks complexes, as in AlphaFold-Multimer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoldResult:
-    """What one model and seed made of one sequence. pLDDT 0-100, PAE in Å; PAE and pTM are None where the model has no such head."""
+    """What one model and seed made of one target. pLDDT 0-100, PAE in Å; PAE, pTM and ipTM are None where the model has no such head.
+
+    ipTM, the pTM over pairs of residues of different chains, is None for a single chain too.
+    """
 
     model: str
     number: int  # N of pred_N
@@ -35,6 +41,7 @@ class FoldResult:
     max_pae: float | None
     num_recycles: int  # made, which may be fewer than asked for
     relaxation: RelaxResult | None = None
+    iptm: float | None = None
 
     @property
     def stem(self) -> str:
@@ -44,8 +51,18 @@ class FoldResult:
 
     @property
     def mean_plddt(self) -> float:
-        """Mean over all residues: what models are ranked by."""
+        """Mean over all residues."""
         return float(self.plddt.mean(dtype=np.float64))
+
+    @property
+    def interface_score(self) -> float | None:
+        """0.8 ipTM + 0.2 pTM, as AlphaFold-Multimer ranks complexes; None for a single chain or without a PAE head."""
+        return None if self.iptm is None or self.ptm is None else IPTM_WEIGHT * self.iptm + PTM_WEIGHT * self.ptm
+
+    @property
+    def chains(self) -> tuple[ChainSpan, ...]:
+        """Names and rows of the chains."""
+        return chain_spans(self.unrelaxed.chain_index)
 
     @property
     def relaxed(self) -> Protein | None:
@@ -90,18 +107,37 @@ class FoldResult:
 
     def _remarks(self, kind: str) -> tuple[str, ...]:
         lines = (MODELLED, f"model {self.model}, seed {self.seed}, {kind}")
+        if len(self.chains) > 1:
+            lines += (f"chains {', '.join(chain.id for chain in self.chains)} predicted together as a complex",)
         return (UNTRAINED, *lines) if self.untrained else lines
 
 
+def ranking_scores(results: Sequence[FoldResult]) -> tuple[str, list[float]]:
+    """What results of one target are ranked by, the highest first, under AlphaFold's name for it.
+
+    Complexes by `interface_score` ("iptm+ptm") as AlphaFold-Multimer; single chains, and complexes where any of the models has no PAE head,
+    by mean pLDDT ("plddts") as AlphaFold.
+    """
+    scores = [result.interface_score for result in results]
+    whole = [score for score in scores if score is not None]
+    if whole and len(whole) == len(scores):
+        return "iptm+ptm", whole
+    return "plddts", [result.mean_plddt for result in results]
+
+
 def to_result(folded: Folded, features: Features, *, model: str, number: int, seed: int, untrained: bool) -> FoldResult:
-    """Scores from logits, and the structure as a `Protein` that carries pLDDT as B-factors."""
+    """Scores from logits, and the structure as a `Protein` that carries pLDDT as B-factors; each chain of a complex is numbered from 1."""
     prediction = folded.prediction
     plddt = _array(confidence.plddt(prediction.logits.plddt))
     mask = _array(prediction.atom37_mask)
-    ptm = pae = max_pae = None
+    spans = chain_spans(features.chain_index)
+    ptm = iptm = pae = max_pae = None
     if prediction.logits.pae is not None:
         pae, max_pae = confidence.predicted_aligned_error(prediction.logits.pae)
         ptm = float(confidence.ptm(prediction.logits.pae))
+        if len(spans) > 1:
+            chain_index = torch.as_tensor(features.chain_index, device=prediction.logits.pae.device)
+            iptm = float(confidence.ptm(prediction.logits.pae, asym_id=chain_index))
     return FoldResult(
         model=model,
         number=number,
@@ -111,7 +147,7 @@ def to_result(folded: Folded, features: Features, *, model: str, number: int, se
             atom_positions=_array(prediction.atom37_positions) * mask[..., None],
             atom_mask=mask,
             aatype=features.aatype,
-            residue_index=features.residue_index + 1,
+            residue_index=features.residue_index + 1 if len(spans) == 1 else residue_numbers(spans),
             chain_index=features.chain_index,
             b_factors=plddt[:, None] * mask,
         ),
@@ -120,6 +156,7 @@ def to_result(folded: Folded, features: Features, *, model: str, number: int, se
         pae=None if pae is None else _array(pae),
         max_pae=None if max_pae is None else float(max_pae),
         num_recycles=folded.passes - 1,
+        iptm=iptm,
     )
 
 

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alphafold_lite.common.errors import EXIT_INTERNAL, EXIT_OK, EXIT_SOME_FAILED, AlphaFoldLiteError, InputError
+from alphafold_lite.predict.collect import tell
 from alphafold_lite.predict.device import is_out_of_memory, out_of_memory
-from alphafold_lite.predict.folder import TargetFolder, a3m_text, run_record
+from alphafold_lite.predict.folder import TargetFolder, run_record
 from alphafold_lite.predict.predictor import Predictor, ranked
 from alphafold_lite.predict.result import UNTRAINED, FoldResult
+from data_pipeline.complexes import complex_note
 from data_pipeline.parsers.fasta import FastaReading, FastaRecord, RecordProblem
-from data_pipeline.pipeline import build_features, read_alignment
+from data_pipeline.pipeline import read_alignment
 
 log = logging.getLogger(__name__)
-SINGLE, USER = "single", "user"  # names of MSA engines
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,11 +60,13 @@ class TargetReport:
 
     def _model(self, result: FoldResult, rank: int) -> dict[str, object]:
         relaxation = result.relaxation
+        interface = {} if result.iptm is None else {"iptm": round(result.iptm, 4)}
         return {
             "name": result.stem,
             "seed": result.seed,
             "mean_plddt": round(result.mean_plddt, 2),
             "ptm": None if result.ptm is None else round(result.ptm, 4),
+            **interface,
             "recycles": result.num_recycles,
             "relaxation": None if relaxation is None else relaxation.status,
             "pdb": str(self.folder / f"ranked_{rank}.pdb"),
@@ -128,15 +131,18 @@ def _predict(record: FastaRecord, predictor: Predictor, request: Request, path: 
     """One target through all stages; each stage leaves its files before the next begins."""
     for notice in record.notices:
         log.warning("%s", notice)
+    if (note := complex_note(record.chains)) is not None:
+        log.warning("%s: %s", record.name, note)
     clock = _Clock(predictor)
     with clock.stage("features"):
+        predictor.check_length(len(record.sequence))
         alignments = [] if request.msa is None else [read_alignment(request.msa)]
-        features = build_features(record.sequence, name=record.name, msa=alignments)
+        collected = predictor.collect(record, alignments)
+        features = collected.features
         predictor.check_memory(features)
-        query = f">{record.name}\n{record.sequence}\n"
-        msas = {USER: a3m_text(alignments[0])} if alignments else {SINGLE: query}
-        folder = TargetFolder(path, run_record(predictor, record, msas), overwrite=request.overwrite)
-        folder.write_features(features, msas)
+        folder = TargetFolder(path, run_record(predictor, record, collected), overwrite=request.overwrite)
+        folder.write_features(collected)
+    tell(record.name, collected)
     found: list[FoldResult] = []
     for model, number in predictor.runs():
         with clock.stage(f"predict {model.source.name}_pred_{number}"):

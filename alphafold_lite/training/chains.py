@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from alphafold_lite.common import residue_constants as rc
+from alphafold_lite.common.backbone import with_arginine_names, with_beta_carbons
 from alphafold_lite.common.errors import InputError
 from alphafold_lite.common.protein import Protein
 from alphafold_lite.weights.npz import read_npz
@@ -18,8 +19,6 @@ PROFILE_UNIT = 1 / 255
 PROFILE_LETTERS = 23  # 20 residue types, X, gap, mask
 BACKBONE_ATOMS = 4  # N, CA, C, O: the first columns of atom14
 REQUIRED_ARRAYS = {"id", "length", "offset", "sequence", "coords"}  # what every packed set has
-N, CA, C, CB = (rc.atom_order[name] for name in ("N", "CA", "C", "CB"))
-CD, NH1, NH2 = (rc.atom_order[name] for name in ("CD", "NH1", "NH2"))
 SIDE_CHAIN = [column for column, name in enumerate(rc.atom_types) if name not in ("N", "CA", "C", "O", "CB", "OXT")]
 
 
@@ -182,39 +181,6 @@ class _Packed:
 def to_aatype(sequence: str) -> Int[np.ndarray, "N_res"]:
     """Residue types by letter, X and unknown letters 20."""
     return np.array([rc.restype_order.get(letter, rc.unk_restype_index) for letter in sequence], np.int32)
-
-
-def with_beta_carbons(
-    aatype: Int[np.ndarray, "N_res"], positions: Float[np.ndarray, "N_res 37 3"], mask: Float[np.ndarray, "N_res 37"]
-) -> tuple[Float[np.ndarray, "N_res 37 3"], Float[np.ndarray, "N_res 37"]]:
-    """Put CB at its ideal place in the frame of N, CA and C, where these are there and the residue type has one. Å."""
-    has_frame = mask[:, [N, CA, C]].prod(axis=1) * rc.restype_atom37_mask[aatype, CB]
-    absent = (has_frame > 0) & (mask[:, CB] == 0)
-    n, ca, c = (positions[absent, atom].astype(np.float64) for atom in (N, CA, C))
-    x = _unit(c - ca)
-    y = _unit((n - ca) - x * ((n - ca) * x).sum(-1, keepdims=True))
-    frame = np.stack([x, y, np.cross(x, y)], axis=-1)
-    ideal = rc.restype_atom37_rigid_group_positions[aatype[absent], CB]
-    positions, mask = positions.copy(), mask.copy()
-    positions[absent, CB] = ca + np.einsum("nij,nj->ni", frame, ideal)
-    mask[absent, CB] = 1.0
-    return positions, mask
-
-
-def with_arginine_names(
-    aatype: Int[np.ndarray, "N_res"], positions: Float[np.ndarray, "N_res 37 3"], mask: Float[np.ndarray, "N_res 37"]
-) -> Float[np.ndarray, "N_res 37 3"]:
-    """Exchange NH1 and NH2 of arginines where NH2 is nearer to CD: a mistake in some files, which AlphaFold corrects too. Å."""
-    complete = (aatype == rc.restype_order["R"]) & np.asarray((mask[:, [CD, NH1, NH2]] > 0).all(-1))
-    first, second = (np.linalg.norm(positions[:, atom] - positions[:, CD], axis=-1) for atom in (NH1, NH2))
-    swapped = complete & (second < first)
-    positions = positions.copy()
-    positions[swapped, NH1], positions[swapped, NH2] = positions[swapped, NH2], positions[swapped, NH1]
-    return positions
-
-
-def _unit(vectors: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "N 3"]:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
 def _open_packed(path: Path) -> ChainSet:

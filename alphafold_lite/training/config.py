@@ -26,16 +26,18 @@ class InputMix:
     alignment: float = 1.0  # rows of a real alignment
     sampled: float = 0.0  # rows drawn column by column from the profile
     profile: float = 0.0  # the query alone, its cluster profile replaced by the chain's profile
+    carried: float = 0.0  # the query alone, its cluster profile replaced where sure homologues are aligned by theirs
     query: float = 0.0  # the query alone
+    carried_in_deep: float = 0.0  # share of samples with several rows whose first row gets the homologues' profile too
 
     def __post_init__(self) -> None:
-        _check_shares("data.inputs", self.alignment, self.sampled, self.profile, self.query)
+        _check_shares("data.inputs", self.alignment, self.sampled, self.profile, self.carried, self.query)
 
     @property
     def deep_share(self) -> float:
         """How often a forward pass reads several rows."""
         deep = self.alignment + self.sampled
-        return deep / (deep + self.profile + self.query)
+        return deep / (deep + self.profile + self.carried + self.query)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,16 +57,32 @@ class CorruptionConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HomologueConfig:
+    """Which of a chain's relatives in the library are offered: fewer near ones than there are, lest the network learn to copy."""
+
+    most_identity: float = 0.95  # a hit that is nearer is never offered
+    limited_share: float = 0.5  # samples for which only hits below a random identity are offered
+    least_limit: float = 0.2  # of that identity
+    dropped: float = 0.2  # share of hits that are left out at random
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.least_limit <= self.most_identity:
+            raise InputError("identities with least_limit <= most_identity", str(self), "correct the values")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TemplateMix:
     """Shares of samples without and with templates; without a template stack in the model nothing is made."""
 
     none: float = 0.25
     corrupted: float = 0.75  # one to `max_templates` corrupted copies of the chain itself
+    homologues: float = 0.0  # the best of the chain's relatives (`--homologues`), possibly none
     max_templates: int = 4  # supplement, Table 4
     corruption: CorruptionConfig = field(default_factory=CorruptionConfig)
+    homologue: HomologueConfig = field(default_factory=HomologueConfig)
 
     def __post_init__(self) -> None:
-        _check_shares("data.templates", self.none, self.corrupted)
+        _check_shares("data.templates", self.none, self.corrupted, self.homologues)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,8 +175,8 @@ class ValidationConfig:
     count: int = 40
     max_length: int = 256  # longer chains are cut to their middle
     num_recycles: int = 3
-    templates: tuple[Literal["none", "corrupted"], ...] = ("none", "corrupted")
-    inputs: Literal["alignment", "sampled", "profile", "query"] = "profile"
+    templates: tuple[Literal["none", "corrupted", "homologues"], ...] = ("none", "corrupted")
+    inputs: Literal["alignment", "sampled", "profile", "carried", "query"] = "profile"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

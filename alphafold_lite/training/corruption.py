@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from alphafold_lite.common import residue_constants as rc
-from alphafold_lite.training.chains import with_beta_carbons
+from alphafold_lite.common.backbone import with_beta_carbons
 from alphafold_lite.training.config import CorruptionConfig
 from alphafold_lite.training.crops import Crop
 from data_pipeline.msa import GAP

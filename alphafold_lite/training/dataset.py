@@ -9,12 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alphafold_lite.common.features import SampledFeatures, TemplateFeatures
+from alphafold_lite.common.features import CarriedProfile, SampledFeatures, TemplateFeatures
 from alphafold_lite.model.batch import Batch, map_tensors
 from alphafold_lite.training.chains import Chain
 from alphafold_lite.training.config import CorruptionConfig, TrainingConfig
 from alphafold_lite.training.corruption import corrupt
 from alphafold_lite.training.crops import Crop, random_crop
+from alphafold_lite.training.homologues import Homologues, Relatives, draw_hits
 from alphafold_lite.training.inputs import Kind, choose_kind, draw_inputs, pad
 from alphafold_lite.training.losses import MsaTruth
 from alphafold_lite.training.plan import Plan
@@ -34,6 +35,7 @@ class Example:
     mask: Float[np.ndarray, "N_res 37"]
     resolution: float
     clamped: bool
+    template_places: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,20 +67,40 @@ class MicroBatch:
         return replace(self.map(lambda t: t[place : place + 1]), names=self.names[place : place + 1])
 
 
-def make_example(chain: Chain, config: TrainingConfig, plan: Plan, rng: np.random.Generator) -> Example:
+def make_example(
+    chain: Chain, config: TrainingConfig, plan: Plan, rng: np.random.Generator, *, homologues: Homologues | None = None
+) -> Example:
     """A random crop with inputs as the configuration mixes them."""
     data = config.data
     clamped = bool(rng.random() < data.clamped_share)
     crop = random_crop(chain, data.crop_size, clamped=clamped, rng=rng)
     kind = choose_kind(crop, data.inputs, rng, deep=plan.deep)
-    return replace(assemble(crop, kind, config, plan, rng), clamped=clamped)
+    relatives = None
+    if homologues is not None:
+        hits = draw_hits(homologues.hits(chain.id), data.templates.homologue, rng)
+        relatives = Relatives(hits=hits, source=homologues)
+    mix = data.templates
+    if relatives is not None and rng.random() * (mix.corrupted + mix.homologues) < mix.homologues:
+        templates = relatives.templates(crop, plan.templates)
+    else:
+        templates = corrupted_templates(crop, mix.corruption, rng, count=plan.templates)
+    carried = None if relatives is None else relatives.carried(crop)
+    return replace(assemble(crop, kind, config, plan, rng, templates=templates, carried=carried), clamped=clamped)
 
 
-def assemble(crop: Crop, kind: Kind, config: TrainingConfig, plan: Plan, rng: np.random.Generator) -> Example:
+def assemble(
+    crop: Crop,
+    kind: Kind,
+    config: TrainingConfig,
+    plan: Plan,
+    rng: np.random.Generator,
+    *,
+    templates: TemplateFeatures | None,
+    carried: CarriedProfile | None = None,
+) -> Example:
     """A crop with templates and the inputs of every pass, padded to the crop size and, if deep, to the configured numbers of rows."""
     data = config.data
-    templates = corrupted_templates(crop, data.templates.corruption, rng, count=plan.templates)
-    draws = draw_inputs(crop, kind, data, rng, passes=plan.passes)
+    draws = draw_inputs(crop, kind, data, rng, passes=plan.passes, carried=carried)
     clusters, extra = (data.max_clusters, max(data.max_extra, 1)) if plan.deep else (1, 1)
     length, short = data.crop_size, data.crop_size - (crop.stop - crop.start)
     padded = (pad(draw, length=length, clusters=clusters, extra=extra) for draw in draws)
@@ -86,6 +108,7 @@ def assemble(crop: Crop, kind: Kind, config: TrainingConfig, plan: Plan, rng: np
     return Example(
         name=f"{chain.id}[{crop.start}:{crop.stop}]",
         draws=tuple(replace(draw, templates=pad_templates(templates, short)) for draw in padded),
+        template_places=plan.templates,
         positions=np.pad(crop.positions, ((0, short), (0, 0), (0, 0))),
         mask=np.pad(crop.mask, ((0, short), (0, 0))),
         resolution=UNKNOWN_RESOLUTION if chain.resolution is None else chain.resolution,
@@ -124,10 +147,9 @@ def pad_templates(templates: TemplateFeatures | None, short: int) -> TemplateFea
 
 def collate(examples: Sequence[Example]) -> MicroBatch:
     """Examples of equal shapes as one batch of tensors, with the targets of the losses."""
-    templates = examples[0].draws[0].templates
-    num_templates = 0 if templates is None else len(templates.names)
+    places = examples[0].template_places
     passes = tuple(
-        stack([Batch.from_features(draw, num_templates=num_templates) for draw in draws])
+        stack([Batch.from_features(draw, num_templates=places) for draw in draws])
         for draws in zip(*(example.draws for example in examples), strict=True)
     )
     last = passes[-1]

@@ -10,14 +10,14 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from alphafold_lite.common.errors import InputError
-from alphafold_lite.common.features import Features, SampledFeatures
+from alphafold_lite.common.features import CarriedProfile, Features, SampledFeatures
 from alphafold_lite.training.config import DataConfig, InputMix
 from alphafold_lite.training.crops import Crop
 from data_pipeline.msa import merge
 from data_pipeline.pipeline import assemble_features, query_alone, read_alignment
 from data_pipeline.sampling import BlockDeletionConfig, MaskingConfig, SamplingConfig, sample
 
-Kind = Literal["alignment", "sampled", "profile", "query"]
+Kind = Literal["alignment", "sampled", "profile", "carried", "query"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 DEEP: frozenset[Kind] = frozenset(("alignment", "sampled"))
 ALIGNMENTS_KEPT = 64  # parsed alignments, some MB each
@@ -49,13 +49,19 @@ def is_possible(crop: Crop, kind: Kind) -> bool:
     """Whether the chain has what this kind of input is made of."""
     if kind == "alignment":
         return crop.chain.alignment is not None
-    return kind == "query" or crop.chain.profile is not None
+    return kind in ("carried", "query") or crop.chain.profile is not None
 
 
 def draw_inputs(
-    crop: Crop, kind: Kind, config: DataConfig, rng: np.random.Generator, *, passes: int
+    crop: Crop,
+    kind: Kind,
+    config: DataConfig,
+    rng: np.random.Generator,
+    *,
+    passes: int,
+    carried: CarriedProfile | None = None,
 ) -> tuple[SampledFeatures, ...]:
-    """One draw for each pass. Without templates."""
+    """One draw for each pass. Without templates; `carried` is what homologues say of the profile."""
     features = _features(crop, kind, config, rng)
     sampling = SamplingConfig(
         max_clusters=config.max_clusters,
@@ -68,6 +74,8 @@ def draw_inputs(
     profile = crop.profile if kind == "profile" else None
     if profile is not None:
         draws = [draw.with_first_profile(profile) for draw in draws]
+    if carried is not None and (kind == "carried" or (kind in DEEP and rng.random() < config.inputs.carried_in_deep)):
+        draws = [draw.with_carried_profile(carried) for draw in draws]
     return tuple(draws)
 
 

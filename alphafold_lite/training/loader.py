@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from alphafold_lite.training.chains import ChainSet
 from alphafold_lite.training.config import DataConfig, TrainingConfig, at_step, samples_before
 from alphafold_lite.training.dataset import MicroBatch, collate, make_example
+from alphafold_lite.training.homologues import Homologues
 from alphafold_lite.training.plan import plan
 from alphafold_lite.training.randomness import Purpose, generator
 from alphafold_lite.training.sampler import Sampler, build_sampler
@@ -39,8 +40,8 @@ def places_of_step(config: TrainingConfig, step: int, *, rank: int = 0, world: i
 class MicroBatches(Dataset[MicroBatch]):
     """Micro-batches by place. Every sample is a function of the seed and its number."""
 
-    def __init__(self, config: TrainingConfig, sets: Sequence[ChainSet]) -> None:
-        self.config, self.sets = config, tuple(sets)
+    def __init__(self, config: TrainingConfig, sets: Sequence[ChainSet], homologues: Homologues | None = None) -> None:
+        self.config, self.sets, self.homologues = config, tuple(sets), homologues
         self._samplers: dict[DataConfig, Sampler] = {}
         self.sampler(config.data)  # data that cannot be used is an error now, not in a worker
 
@@ -51,7 +52,13 @@ class MicroBatches(Dataset[MicroBatch]):
         numbers = range(place.first_sample, place.first_sample + now.step.micro_batch)
         return collate(
             [
-                make_example(sampler.pick(seed, number), now, shared, generator(seed, Purpose.EXAMPLE, number))
+                make_example(
+                    sampler.pick(seed, number),
+                    now,
+                    shared,
+                    generator(seed, Purpose.EXAMPLE, number),
+                    homologues=self.homologues,
+                )
                 for number in numbers
             ]
         )

@@ -13,7 +13,6 @@ import torch
 from alphafold_lite.common.errors import AlphaFoldLiteError
 from alphafold_lite.model.alphafold import AlphaFold
 from alphafold_lite.training import checkpoint, parameters
-from alphafold_lite.training.chains import ChainSet
 from alphafold_lite.training.checkpoint import Progress, State
 from alphafold_lite.training.config import TrainingConfig, at_step, samples_before
 from alphafold_lite.training.dataset import MicroBatch
@@ -61,11 +60,15 @@ class Run:
             check_shares(step.batch_size, step.micro_batch, world.size)
         self.config, self.folder, self.world, self.workers = config, folder, world, workers
         self.display = display if world.is_first else Silent()
-        self.dataset = MicroBatches(config, sources.training_sets())
+        sets = sources.training_sets()
+        homologues = sources.open_homologues(config, sets)
+        self.dataset = MicroBatches(config, sets, homologues)
         self.model, self.state = build_state(config, sources.start, world.device)
         self.progress = self._start()
         self.gradients = GradientSum(self.model, self.state.flat, world)
-        self.validation = self._prepare_validation(sources.validation_sets()) if world.is_first else None
+        self.validation = None
+        if world.is_first and config.run.validate_every and sources.validation:
+            self.validation = Validation(config, sources.validation_sets(), homologues)
         earlier = [line for line in read_metrics(folder) if line["kind"] == VALIDATION]
         self.best = max((best_of(line) for line in earlier if line["step"] <= self.progress.step), default=-1.0)
 
@@ -78,9 +81,6 @@ class Run:
         first = self.config.run.first_step
         samples = samples_before(self.config, first)
         return Progress(step=first, samples=samples, skipped=0, updates=0, seed=self.config.run.seed)
-
-    def _prepare_validation(self, sets: tuple[ChainSet, ...]) -> Validation | None:
-        return Validation(self.config, sets) if sets and self.config.run.validate_every else None
 
     def train(self) -> Progress:
         """Do the steps that are left.

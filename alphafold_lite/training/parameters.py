@@ -67,6 +67,9 @@ def export_average(path: Path, model: AlphaFold, state: State, config: TrainingC
         untrained=step == 0,
         note=f"moving average after {step} steps of alphafold-lite train, seed {config.run.seed}",
         step=step,
+        max_clusters=config.data.max_clusters,
+        max_extra=config.data.max_extra,
+        carried_profile=config.data.inputs.carried > 0,
     )
     with state.ema.applied_to(state.flat.values):
         save_checkpoint(path, model, about)

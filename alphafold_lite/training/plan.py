@@ -38,7 +38,7 @@ def num_templates(config: TrainingConfig, first_sample: int) -> int:
     """None by their share, otherwise uniformly 1 to the largest number (supplement 1.2.4)."""
     most, mix = max_templates(config), config.data.templates
     rng = generator(config.run.seed, Purpose.TEMPLATES, first_sample)
-    wanted = rng.random() * (mix.none + mix.corrupted) >= mix.none
+    wanted = rng.random() * (mix.none + mix.corrupted + mix.homologues) >= mix.none
     return int(rng.integers(1, most + 1)) if wanted and most else 0
 
 

@@ -90,6 +90,39 @@ def gpu_single() -> TrainingConfig:
     )
 
 
+def lite() -> TrainingConfig:
+    """The bundled default model: `cpu_small` that also learns from the relatives which a search of the embedded library finds.
+
+    Made for three data files in this order: backbones, all-atom chains, families with alignments. Starts from a run without trunk blocks
+    (`scripts/train_default.sh`), in which the structure module learns to follow templates.
+    """
+    config = cpu_small()
+    model = small_model(num_blocks=8, pair=64, msa=64, structure_layers=4, template_blocks=1)
+    assert model.template is not None
+    return replace(
+        config,
+        name="lite",
+        model=replace(model, template=replace(model.template, hit_quality=True, max_templates=4)),
+        data=replace(
+            config.data,
+            shares=(0.75, 0.2, 0.05),
+            inputs=InputMix(alignment=0.1, sampled=0.1, profile=0.3, carried=0.3, query=0.2, carried_in_deep=0.5),
+            templates=TemplateMix(none=0.3, corrupted=0.25, homologues=0.45, max_templates=2),
+        ),
+        validation=ValidationConfig(
+            count=40, max_length=160, num_recycles=1, templates=("none", "homologues"), inputs="carried"
+        ),
+        run=RunConfig(steps=25_000, validate_every=1000, checkpoint_every=250, log_every=50),
+        stages=(
+            Stage(first_step=10_000, settings=("data.crop_size=96", "data.clamped_share=0.7")),
+            Stage(
+                first_step=20_000,
+                settings=("data.crop_size=128", "data.clamped_share=0.9", "loss.violation=0.05", "loss.plddt=0.05"),
+            ),
+        ),
+    )
+
+
 def tiny() -> TrainingConfig:
     """A network of a hundred thousand parameters without dropout, for overfitting a chain or a handful and for trying things out."""
     return TrainingConfig(
@@ -117,6 +150,7 @@ PRESETS: Mapping[str, Callable[[], TrainingConfig]] = {
     "finetuning": finetuning,
     "cpu_small": cpu_small,
     "gpu_single": gpu_single,
+    "lite": lite,
     "tiny": tiny,
 }
 

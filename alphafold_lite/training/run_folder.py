@@ -13,6 +13,7 @@ from alphafold_lite.outputs.scores import to_json
 from alphafold_lite.training import checkpoint, settings
 from alphafold_lite.training.chains import ChainSet
 from alphafold_lite.training.config import TrainingConfig
+from alphafold_lite.training.homologues import Homologues
 from alphafold_lite.training.records import METRICS
 from alphafold_lite.training.sampler import leave_out
 
@@ -29,12 +30,14 @@ class Sources:
         validation: likewise; empty: no validation.
         leave_out: a text file with the names of chains that must not be trained on.
         start: parameters to start from (a name, a file, a folder of a run); None: random ones.
+        homologues: hits of the chains on each other (`scripts/search_training_set.py`); None: no relatives are offered.
     """
 
     data: tuple[str, ...]
     validation: tuple[str, ...] = ()
     leave_out: str | None = None
     start: str | None = None
+    homologues: str | None = None
 
     def training_sets(self) -> tuple[ChainSet, ...]:
         """The chains to learn from.
@@ -53,6 +56,22 @@ class Sources:
                 "names of chains of the data", f"none of {len(names)} in {self.leave_out}", "check the file"
             )
         return tuple(leave_out(chains, names) for chains in sets)
+
+    def open_homologues(self, config: TrainingConfig, sets: Sequence[ChainSet]) -> Homologues | None:
+        """Hits on these sets.
+
+        Raises:
+            InputError: the configuration offers homologues and there is no file of them.
+        """
+        if self.homologues is not None:
+            return Homologues.open(Path(self.homologues), sets)
+        if config.data.templates.homologues or config.data.inputs.carried:
+            raise InputError(
+                f"hits between the chains (--homologues FILE.npz), which {config.name} trains with",
+                "none",
+                "make the file with scripts/search_training_set.py, or set the shares to 0",
+            )
+        return None
 
     def validation_sets(self) -> tuple[ChainSet, ...]:
         """The chains to be judged by."""

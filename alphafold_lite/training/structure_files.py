@@ -12,10 +12,11 @@ from Bio.PDB.PDBExceptions import PDBConstructionException, PDBIOException
 from Bio.PDB.PDBIO import PDBIO
 
 from alphafold_lite.common import residue_constants as rc
+from alphafold_lite.common.backbone import with_arginine_names, with_beta_carbons
 from alphafold_lite.common.errors import InputError
 from alphafold_lite.common.protein import Protein
 from alphafold_lite.outputs.pdb import from_pdb
-from alphafold_lite.training.chains import CB, SIDE_CHAIN, Chain, with_arginine_names, with_beta_carbons
+from alphafold_lite.training.chains import SIDE_CHAIN, Chain
 from data_pipeline.parsers.text import read_text
 
 PDB_ENDINGS, CIF_ENDINGS = (".pdb", ".ent"), (".cif", ".mmcif")
@@ -118,7 +119,7 @@ def _to_chain(protein: Protein, name: str, sequence: str, cluster: int, resoluti
     mask = protein.atom_mask
     positions = with_arginine_names(protein.aatype, protein.atom_positions, mask)
     has_side_chains = bool(mask[:, SIDE_CHAIN].any())
-    if not has_side_chains and not mask[:, CB].any():
+    if not has_side_chains and not mask[:, rc.atom_order["CB"]].any():
         positions, mask = with_beta_carbons(protein.aatype, positions, mask)
     return Chain(
         id=name,

@@ -17,13 +17,15 @@ from alphafold_lite.model.alphafold import AlphaFold
 from alphafold_lite.training.chains import ChainSet
 from alphafold_lite.training.config import TrainingConfig
 from alphafold_lite.training.crops import middle_crop
-from alphafold_lite.training.dataset import Example, assemble, collate
+from alphafold_lite.training.dataset import Example, assemble, collate, corrupted_templates
+from alphafold_lite.training.homologues import Homologues, Relatives
 from alphafold_lite.training.inputs import DEEP, first_possible
 from alphafold_lite.training.plan import Plan, max_templates
 from alphafold_lite.training.randomness import Purpose, generator
 
 CA = rc.atom_order["CA"]
-WITHOUT, WITH = "none", "corrupted"
+WITHOUT = "none"
+PREFIX = {WITHOUT: "", "corrupted": "template_", "homologues": "homologue_"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,14 +42,14 @@ class Scores:
 class Validation:
     """A fixed sample, made once: at most one chain of a cluster, the same for every step and number of processes."""
 
-    def __init__(self, config: TrainingConfig, sets: Sequence[ChainSet]) -> None:
-        self.config = config
+    def __init__(self, config: TrainingConfig, sets: Sequence[ChainSet], homologues: Homologues | None = None) -> None:
+        self.config, self.homologues = config, homologues
         self.crops = [middle_crop(sets[i][j], config.validation.max_length) for i, j in _choose(config, sets)]
 
     def run(self, model: AlphaFold, device: torch.device) -> dict[str, float]:
-        """Means over chains, by name: `lddt_ca`, `tm`, `rmsd_ca` (Å), `plddt_r`; with templates, the same after `template_`."""
+        """Means over chains, by name: `lddt_ca`, `tm`, `rmsd_ca` (Å), `plddt_r`; with templates, the same after `template_` or `homologue_`."""
         found: dict[str, float] = {}
-        modes = [m for m in self.config.validation.templates if m == WITHOUT or self.config.model.template is not None]
+        modes = [mode for mode in self.config.validation.templates if self._is_possible(mode)]
         model.eval()
         try:
             with torch.compiler.set_stance("force_eager"):  # each length would be compiled anew
@@ -56,11 +58,16 @@ class Validation:
                         predict_and_score(model, self._example(number, mode), self.config, device)
                         for number in range(len(self.crops))
                     ]
-                    prefix = "template_" if mode == WITH else ""
-                    found |= {f"{prefix}{name}": value for name, value in summarise(scores).items()}
+                    found |= {f"{PREFIX[mode]}{name}": value for name, value in summarise(scores).items()}
         finally:
             model.train()
         return found
+
+    def _is_possible(self, mode: str) -> bool:
+        """Templates need a stack that reads them, and relatives a file that names them."""
+        if mode == WITHOUT:
+            return True
+        return self.config.model.template is not None and (mode != "homologues" or self.homologues is not None)
 
     def _example(self, number: int, mode: str) -> Example:
         config, crop = self.config, self.crops[number]
@@ -69,10 +76,18 @@ class Validation:
         shared = Plan(
             passes=config.validation.num_recycles + 1,
             deep=kind in DEEP,
-            templates=max_templates(config) if mode == WITH else 0,
+            templates=max_templates(config) if mode != WITHOUT else 0,
         )
+        relatives = None
+        if self.homologues is not None:
+            relatives = Relatives(hits=self.homologues.hits(crop.chain.id), source=self.homologues)
+        if mode == "homologues" and relatives is not None:
+            templates = relatives.templates(crop, shared.templates)
+        else:
+            templates = corrupted_templates(crop, config.data.templates.corruption, rng, count=shared.templates)
+        carried = None if relatives is None else relatives.carried(crop)
         data = replace(config.data, crop_size=crop.stop - crop.start, masked_fraction=0.0, block_deletion=False)
-        return assemble(crop, kind, replace(config, data=data), shared, rng)
+        return assemble(crop, kind, replace(config, data=data), shared, rng, templates=templates, carried=carried)
 
 
 def predict_and_score(model: AlphaFold, example: Example, config: TrainingConfig, device: torch.device) -> Scores:

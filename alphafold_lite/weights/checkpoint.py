@@ -36,6 +36,9 @@ class Checkpoint:
         untrained: nothing predicted with them means anything.
         note: where they come from, for people.
         step: number of training steps done.
+        max_clusters: rows of the clustered MSA that the network was trained with; 0: not known.
+        max_extra: likewise of the extra MSA.
+        carried_profile: whether it was trained with profiles that homologues carry over.
     """
 
     config: ModelConfig
@@ -44,6 +47,9 @@ class Checkpoint:
     untrained: bool
     note: str = ""
     step: int = 0
+    max_clusters: int = 0
+    max_extra: int = 0
+    carried_profile: bool = False
 
 
 def save_checkpoint(path: Path, model: AlphaFold, about: Checkpoint) -> None:
@@ -119,6 +125,9 @@ def _to_json(about: Checkpoint) -> str:
         "untrained": about.untrained,
         "note": about.note,
         "step": about.step,
+        "max_clusters": about.max_clusters,
+        "max_extra": about.max_extra,
+        "carried_profile": about.carried_profile,
         "config": about.config.to_json_dict(),
     }
     return json.dumps(values, sort_keys=True)
@@ -132,6 +141,7 @@ def _from_json(metadata: dict[str, str] | None, path: Path) -> Checkpoint:
         about = Checkpoint(
             config=ModelConfig.from_json_dict(_mapping(values["config"])),
             **{key: _typed(values[key], kind) for key, kind in _FIELDS.items()},
+            **{key: _typed(values[key], kind) for key, kind in _LATER_FIELDS.items() if key in values},
         )
     except (KeyError, TypeError, ValueError) as error:
         found = f"{path}: {type(error).__name__} {error}"
@@ -140,6 +150,7 @@ def _from_json(metadata: dict[str, str] | None, path: Path) -> Checkpoint:
     return about
 
 
+_LATER_FIELDS: dict[str, type] = {"max_clusters": int, "max_extra": int, "carried_profile": bool}
 _FIELDS: dict[str, type] = {"name": str, "license": str, "untrained": bool, "note": str, "step": int}
 
 

@@ -43,6 +43,8 @@ class ParameterSource:
         untrained: nothing predicted with them means anything; every output has to say so.
         origin: the file, or `random:SEED`, for people and run records.
         preset: the official model (or `tiny`) whose settings fit; None where the file does not tell.
+        max_clusters, max_extra: MSA rows it was trained with, where the file tells; else 0.
+        carried_profile: whether it reads profiles that homologues carry over; never for official or OpenFold parameters.
     """
 
     name: str
@@ -54,6 +56,9 @@ class ParameterSource:
     preset: str | None = None
     path: Path | None = None
     seed: int | None = None
+    max_clusters: int = 0
+    max_extra: int = 0
+    carried_profile: bool = False
 
     def load(self, ops: Ops) -> AlphaFold:
         """The network with these parameters, float32 on the CPU, in evaluation mode.
@@ -142,7 +147,8 @@ def _file_source(path: Path, config_for: ConfigFor) -> ParameterSource:
         about = read_header(path)
         return ParameterSource(
             name=_safe(about.name), kind="checkpoint", config=about.config, license=about.license,
-            untrained=about.untrained, origin=str(path), path=path,
+            untrained=about.untrained, origin=str(path), path=path, max_clusters=about.max_clusters,
+            max_extra=about.max_extra, carried_profile=about.carried_profile,
         )  # fmt: skip
     action = "give an official .npz, an OpenFold .pt, a .safetensors of this program, or a folder"
     raise InputError("a parameter file", str(path), action)

@@ -10,6 +10,7 @@ from data_pipeline.parsers.alignment import Alignment, count_deletions
 from data_pipeline.parsers.records import RawRecord, split_records
 from data_pipeline.parsers.text import describe, quote
 
+UNKEPT_RESIDUE = "x"  # an inserted residue: how many there are is known, their letters are not
 _COLUMN, _INSERTED, _FILL, _INVALID = 0, 1, 2, 3
 _KIND = np.full(256, _INVALID, np.uint8)
 _KIND[list(string.ascii_uppercase.encode() + b"-")] = _COLUMN
@@ -74,3 +75,13 @@ def _without_comments(text: str) -> str:
         elif line.strip():
             break
     return "\n".join(lines)
+
+
+def a3m_text(alignment: Alignment) -> str:
+    """A3M with each inserted residue as a lower-case x: columns and deletion counts survive, inserted letters do not."""
+    lines: list[str] = []
+    rows = zip(alignment.descriptions, alignment.sequences, alignment.deletion_matrix, strict=True)
+    for description, letters, deletions in rows:
+        parts = [UNKEPT_RESIDUE * int(count) + letter for letter, count in zip(letters, deletions, strict=True)]
+        lines += [f">{description}", "".join(parts)]
+    return "\n".join(lines) + "\n"

@@ -1,9 +1,10 @@
-"""FASTA: each record is one protein chain to predict."""
+"""FASTA: each record is one protein chain to predict, or several (`SEQ1:SEQ2`) that are predicted together."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from alphafold_lite.common.chains import CHAIN_IDS
 from alphafold_lite.common.errors import InputError
 from data_pipeline.parsers.names import safe_name, safe_names
 from data_pipeline.parsers.records import split_records
@@ -16,18 +17,24 @@ _REPLACED = frozenset("BJOUXZ")
 _TO_UNKNOWN = str.maketrans(dict.fromkeys("BJOUZ", "X"))
 _NOT_A_LETTER = re.compile(r"[^A-Za-z]")
 _SHOWN_POSITIONS = 5
+CHAIN_BREAK = ":"  # between the chains of one record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FastaRecord:
-    """One usable chain."""
+    """One usable target."""
 
     index: int  # place in the file, from 0
     header: str  # as written, without '>'
     name: str  # safe, distinct folder name
-    sequence: str  # the 20 letters and X
-    replaced: tuple[tuple[int, str], ...] = ()  # position (from 1) and original letter of every X
+    chains: tuple[str, ...]  # the 20 letters and X, at least one residue each; one chain unless the record has a ':'
+    replaced: tuple[tuple[int, str], ...] = ()  # position in `sequence` (from 1) and original letter of every X
     notices: tuple[str, ...] = ()  # one line each, for the user
+
+    @property
+    def sequence(self) -> str:
+        """All residues: the chains one after another, with nothing between them."""
+        return "".join(self.chains)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,8 +68,8 @@ def read_fasta(source: str | Path, *, force: bool = False) -> FastaReading:
 def parse_fasta(text: str, *, source: str = "the FASTA text", force: bool = False) -> FastaReading:
     """Sort records into usable ones and problems.
 
-    Lower case and white space are accepted, one trailing `*` or more is dropped, B J O U Z become X. `force` lets through what is mostly X or
-    looks like nucleotides.
+    Lower case and white space are accepted, one trailing `*` or more is dropped, B J O U Z become X; `:` parts the chains of a complex. `force` lets
+    through chains that are mostly X or look like nucleotides.
 
     Raises:
         InputError: no header, text before the first header, or no usable record (then the error of the first).
@@ -74,14 +81,12 @@ def parse_fasta(text: str, *, source: str = "the FASTA text", force: bool = Fals
     for index, (record, name) in enumerate(zip(raw, names, strict=True)):
         place = f"record {index + 1} ({quote(record.header)}, line {record.line}) of {source}"
         try:
-            sequence, replaced, notices = _clean(record.sequence, place, force=force)
+            chains, replaced, notices = _clean_chains(record.sequence, place, force=force)
         except InputError as error:
             problems.append(RecordProblem(index=index, header=record.header, name=name, error=error))
             continue
         records.append(
-            FastaRecord(
-                index=index, header=record.header, name=name, sequence=sequence, replaced=replaced, notices=notices
-            )
+            FastaRecord(index=index, header=record.header, name=name, chains=chains, replaced=replaced, notices=notices)
         )
     if not records:
         raise problems[0].error
@@ -94,8 +99,46 @@ def sequence_record(sequence: str, *, name: str = "target", force: bool = False)
     Raises:
         InputError: the sequence is empty or holds anything but residue letters.
     """
-    cleaned, replaced, notices = _clean("".join(sequence.split()), f"sequence {quote(name)}", force=force)
-    return FastaRecord(index=0, header=name, name=safe_name(name), sequence=cleaned, replaced=replaced, notices=notices)
+    letters, place = "".join(sequence.split()), f"sequence {quote(name)}"
+    chains, replaced, notices = _clean_chains(letters, place, force=force)
+    return FastaRecord(index=0, header=name, name=safe_name(name), chains=chains, replaced=replaced, notices=notices)
+
+
+def _clean_chains(
+    letters: str, place: str, *, force: bool
+) -> tuple[tuple[str, ...], tuple[tuple[int, str], ...], tuple[str, ...]]:
+    """The chains of one record, the letters replaced in them by their position in all of them, and notices."""
+    parts = letters.split(CHAIN_BREAK)
+    if len(parts) > 1:
+        _check_breaks(letters, len(parts), place)
+    chains: list[str] = []
+    replaced: list[tuple[int, str]] = []
+    notices: list[str] = []
+    for number, part in enumerate(parts):
+        where = place if len(parts) == 1 else f"chain {CHAIN_IDS[number]} of {place}"
+        chain, unknown, remarks = _clean(part, where, force=force)
+        before = sum(map(len, chains))
+        replaced += [(before + position, letter) for position, letter in unknown]
+        chains.append(chain)
+        notices += remarks
+    return tuple(chains), tuple(replaced), tuple(notices)
+
+
+def _check_breaks(letters: str, num_chains: int, place: str) -> None:
+    """Raise InputError where a ':' has no chain on both sides, or where there are more chains than names for them."""
+    expected = f"a chain on both sides of every ':' in {place}"
+    if not letters.strip(CHAIN_BREAK):
+        raise InputError(expected, "no residue letter", "write the chains as SEQ1:SEQ2")
+    if letters.startswith(CHAIN_BREAK):
+        raise InputError(expected, "':' before the first chain", "remove it, or put the missing chain before it")
+    if letters.endswith(CHAIN_BREAK):
+        raise InputError(expected, "':' after the last chain", "remove it, or put the missing chain behind it")
+    doubled = letters.find(2 * CHAIN_BREAK)
+    if doubled >= 0:
+        found = f"'::' at position {doubled + 1}"
+        raise InputError(expected, found, "write one ':' between two chains, or put the missing chain between them")
+    if num_chains > len(CHAIN_IDS):
+        raise InputError(f"at most {len(CHAIN_IDS)} chains in {place}", str(num_chains), "predict fewer together")
 
 
 def _clean(letters: str, place: str, *, force: bool) -> tuple[str, tuple[tuple[int, str], ...], tuple[str, ...]]:
@@ -119,10 +162,6 @@ def _clean(letters: str, place: str, *, force: bool) -> tuple[str, tuple[tuple[i
 
 def _bad_letter(letter: str, position: int, place: str) -> InputError:
     expected, found = f"only residue letters in {place}", f"{describe(letter)} at position {position}"
-    if letter == ":":
-        return InputError(
-            expected, found, "give each chain its own record (several chains in one model are not supported)"
-        )
     if letter == "*":
         return InputError(expected, f"{found} (a stop inside the chain)", "give one uninterrupted chain")
     if letter in "-.~_":

@@ -7,18 +7,28 @@ from alphafold_lite.cli.main import app, predict_app
 PREDICT = {
     "--fasta", "--out-dir", "--params", "--models", "--msa", "--msa-mode", "--max-msa", "--num-recycles", "--recycle-tolerance",
     "--seed", "--num-seeds", "--device", "--precision", "--relax", "--force", "--overwrite", "--quiet", "--json", "--debug",
-    "--version",
+    "--version", "--database", "--data-dir", "--library", "--templates", "--template", "--max-template-date",
+    "--allow-undated-templates", "--require-template", "--server-url", "--server-contact", "--no-cache", "--search-threads",
 }  # fmt: skip
 TRAIN = {
-    "--out-dir", "--preset", "--data", "--validation", "--leave-out", "--init-from", "--steps", "--resume", "--seed", "--device",
+    "--out-dir", "--preset", "--data", "--validation", "--leave-out", "--homologues", "--init-from", "--steps", "--resume", "--seed", "--device",
     "--precision", "--workers", "--set", "--quiet", "--debug",
 }  # fmt: skip
 EVALUATE = {
     "--dataset", "--params", "--models", "--limit", "--seed", "--inputs", "--templates", "--baseline", "--leave-out",
-    "--num-recycles", "--device", "--precision", "--relax", "--json", "--plot", "--quiet", "--debug",
+    "--num-recycles", "--device", "--precision", "--relax", "--json", "--plot", "--only", "--quiet", "--debug",
 }  # fmt: skip
+LIBRARY = {
+    "build": {"--out", "--structures", "--sequences", "--quiet", "--debug"},
+    "info": {"lib", "--json", "--debug"},
+}
+CACHE = {
+    "info": {"--cache-dir", "--json"},
+    "verify": {"--cache-dir", "--json"},
+    "prune": {"--cache-dir", "--json", "--older-than", "--max-size", "--all"},
+}
 DEFAULTS = {
-    "num_recycles": 3, "seed": 0, "num_seeds": 1, "device": "auto", "precision": "auto", "relax": "best", "msa_mode": "single",
+    "num_recycles": 3, "seed": 0, "num_seeds": 1, "device": "auto", "precision": "auto", "relax": "best", "msa_mode": "auto", "templates": "library",
 }  # fmt: skip
 
 
@@ -36,11 +46,14 @@ def test_both_console_scripts_take_the_same_options():
 
 def test_the_other_commands_take_exactly_these_options():
     commands = typer.main.get_command(app).commands
-    assert {name: options(command) for name, command in commands.items()} == {
+    groups = {"library": LIBRARY, "cache": CACHE}
+    assert {name: options(command) for name, command in commands.items() if name not in groups} == {
         "predict": PREDICT,
         "train": TRAIN,
         "evaluate": EVALUATE,
     }
+    for name, expected in groups.items():
+        assert {sub: options(command) for sub, command in commands[name].commands.items()} == expected
 
 
 def test_defaults():

@@ -31,6 +31,12 @@ def example(*, templates: bool) -> Features:
     return replace(features, templates=found)
 
 
+def with_scores(**scores: list[float]) -> Features:
+    features = example(templates=True)
+    arrays = {name: np.array(values) for name, values in scores.items()}
+    return replace(features, templates=replace(features.templates, **arrays))
+
+
 def assert_equal(one: object, two: object) -> None:
     for field in fields(one):
         a, b = getattr(one, field.name), getattr(two, field.name)
@@ -49,6 +55,46 @@ def test_round_trip(tmp_path, templates):
     save_features(features, tmp_path / "features.npz")
     assert_equal(features, load_features(tmp_path / "features.npz"))
     assert [path.name for path in tmp_path.iterdir()] == ["features.npz"]  # no temporary file stays
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [{"e_value": [1e-200, np.nan], "identity": [0.5, 1.0], "coverage": [0.1, np.nan]}, {"coverage": [0.1, 0.2]}],
+)
+def test_how_templates_were_found_comes_back(tmp_path, scores):
+    """Each of the arrays may be absent, and NaN where a template has no such number."""
+    save_features(with_scores(**scores), tmp_path / "a.npz")
+    templates = load_features(tmp_path / "a.npz").templates
+    for name in ("e_value", "identity", "coverage"):
+        found = getattr(templates, name)
+        assert (found is None) == (name not in scores)
+        if found is not None:
+            np.testing.assert_array_equal(found, scores[name])
+
+
+def test_files_without_these_scores_hold_the_arrays_that_they_always_held(tmp_path):
+    save_features(example(templates=True), tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
+        found = {name for name in archive.files if name.startswith("template")}
+    assert found == {f"template_{name}" for name in ("aatype", "atom_positions", "atom_mask", "sum_probs")}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"template_e_value": np.ones(1)}, "template_e_value of shape"),
+        ({"template_coverage": np.array([np.inf, 1.0])}, "finite numbers"),
+        ({"template_identity": np.array([0, 1])}, "of type int64"),
+        ({"template_sum_probs": np.full(2, np.nan)}, "finite numbers"),
+    ],
+)
+def test_other_scores_are_errors(tmp_path, change, words):
+    save_features(with_scores(e_value=[1.0, 2.0]), tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files} | change
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    refuse(tmp_path / "b.npz", stream.getvalue(), words)
 
 
 def test_equal_features_give_equal_bytes(tmp_path):

@@ -3,6 +3,7 @@ import pytest
 from alphafold_lite.cli.main import predict_app, run
 
 UNTRAINED = ["--params", "random:0", "--num-recycles", "0", "--relax", "none", "--device", "cpu"]
+ALONE = ["--msa-mode", "single", "--templates", "none"]
 
 
 class Outcome:
@@ -31,12 +32,12 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def predict(tmp_path, home, capfd):
-    """Run `predict` on FASTA text with an untrained network; results go to `tmp_path / "out"`."""
+    """Run `predict` on FASTA text with an untrained network, without searches unless `search` is empty; results go to `tmp_path / "out"`."""
 
-    def call(fasta, *options, base=UNTRAINED):
+    def call(fasta, *options, base=UNTRAINED, search=ALONE):
         path = tmp_path / "seq.fa"
         path.write_bytes(fasta if isinstance(fasta, bytes) else fasta.encode())
-        arguments = ["--fasta", str(path), "--out-dir", str(tmp_path / "out"), *base, *map(str, options)]
+        arguments = ["--fasta", str(path), "--out-dir", str(tmp_path / "out"), *base, *search, *map(str, options)]
         capfd.readouterr()
         return Outcome(run(arguments, "predict", predict_app), capfd.readouterr())
 

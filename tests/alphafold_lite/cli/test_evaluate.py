@@ -33,19 +33,18 @@ def test_lines_table_json_and_plot(run, tmp_path):
     assert (tmp_path / "e.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(
-    "option",
-    [
-        ("--inputs", "search"),
-        ("--templates", "library"),
-        ("--baseline", "template-copy"),
-        ("--leave-out", "validation"),
-    ],
-)
-def test_options_of_the_library_are_known_but_refused(run, option):
-    found = run(*option)
-    assert isinstance(found.exception, InputError)
-    assert option[0] in str(found.exception) and "library" in str(found.exception)
+def test_what_is_left_out_needs_a_library(run):
+    found = run("--leave-out", "validation")
+    assert isinstance(found.exception, InputError) and "--leave-out" in str(found.exception)
+
+
+def test_the_best_template_as_a_baseline(run, tmp_path):
+    found = run("--baseline", "template-copy", "--json", tmp_path / "copy.json")
+    assert found.exit_code == EXIT_OK
+    content = json.loads((tmp_path / "copy.json").read_text())
+    assert content["complete"] and content["run"]["left_out"] == "self" and len(content["chains"]) == 3
+    assert content["summary"]["tm"]["n"] == 3 and content["summary"]["with_template"]["mean"] == 0.0  # made-up chains
+    assert "no hit" in found.stdout
 
 
 def test_an_interruption_keeps_what_was_done(run, tmp_path, monkeypatch):

@@ -7,13 +7,16 @@ from alphafold_lite.evaluate.settings import EvaluationSettings
 from alphafold_lite.predict.settings import Settings
 
 
-@pytest.mark.parametrize(
-    "option",
-    [{"inputs": "search"}, {"templates": "library"}, {"baseline": "template-copy"}, {"leave_out": "validation"}],
-)
-def test_options_of_the_library_say_that_it_is_not_here(option):
-    with pytest.raises(InputError, match="embedded library .* a version without it"):
-        EvaluationSettings(dataset=Path("x.npz"), **option)
+def test_a_search_does_not_offer_the_answer():
+    with pytest.raises(InputError, match="--inputs search"):
+        EvaluationSettings(dataset=Path("x.npz"), inputs="search", templates="self")
+
+
+def test_what_is_left_out_is_left_out_of_something():
+    with pytest.raises(InputError, match="--leave-out"):
+        EvaluationSettings(dataset=Path("x.npz"), leave_out="self")
+    for option in ({"templates": "library"}, {"baseline": "template-copy"}):
+        assert EvaluationSettings(dataset=Path("x.npz"), leave_out="self", **option).uses_library
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from alphafold_lite.common.chains import chain_spans
 from alphafold_lite.common.errors import InputError
 from alphafold_lite.outputs.scores import (
     confidence_json,
@@ -54,6 +55,22 @@ def test_ranking_puts_the_best_first_and_keeps_the_order_of_equals():
     content = json.loads(ranking_debug_json({"a": 50.0, "b": np.float32(70.0), "c": 70.0}, note="UNTRAINED"))
     assert content == {"plddts": {"a": 50.0, "b": 70.0, "c": 70.0}, "order": ["b", "c", "a"], "note": "UNTRAINED"}
     assert "iptm+ptm" in json.loads(ranking_debug_json({"a": 0.5}, score_name="iptm+ptm"))
+
+
+def test_chains_are_named_in_the_scores_of_complexes_only():
+    spans = chain_spans(np.array([0, 0, 1]))
+    content = json.loads(confidence_json(np.array([50.0, 60.0, 70.0]), spans=spans))
+    assert content["residueNumber"] == [1, 2, 1] and content["chainId"] == ["A", "A", "B"]
+    (content,) = json.loads(pae_json(np.zeros((3, 3)), 31.75, spans=spans))
+    assert content["chains"] == [{"id": "A", "start": 1, "end": 2}, {"id": "B", "start": 3, "end": 3}]
+    one = chain_spans(np.zeros(3, int))
+    assert confidence_json(np.full(3, 50.0), spans=one) == confidence_json(np.full(3, 50.0))
+    assert pae_json(np.zeros((3, 3)), 31.75, spans=one) == pae_json(np.zeros((3, 3)), 31.75)
+
+
+def test_the_parts_of_a_ranking_score():
+    text = ranking_debug_json({"a": 0.5}, score_name="iptm+ptm", parts={"iptm": {"a": 0.4}, "ptm": {"a": 0.9}})
+    assert json.loads(text) == {"iptm+ptm": {"a": 0.5}, "iptm": {"a": 0.4}, "ptm": {"a": 0.9}, "order": ["a"]}
 
 
 def test_relax_metrics_and_timings():

@@ -18,7 +18,7 @@ from alphafold_lite.weights.convert import load_openfold
 from alphafold_lite.weights.openfold_file import read_openfold
 from tests.support.reference import REFERENCE
 
-DUE = ("models", "official_size", "modules", "confidence", "features", "relax", "losses")
+DUE = ("models", "official_size", "modules", "confidence", "features", "templates", "relax", "losses")
 FLOAT32 = Context(dtype=torch.float32, device=torch.device("cpu"))
 
 
@@ -28,7 +28,14 @@ def test_every_recorded_array_agrees(dtype, capsys):
     arrays = json.loads(capsys.readouterr().out)["arrays"]
     assert [a for a in arrays if not a["ok"]] == []
     assert status == 0
-    assert {a["case"] for a in arrays} >= {"official_size_model_1_ptm", "model_3", "modules", "features", "relax"}
+    assert {a["case"] for a in arrays} >= {
+        "official_size_model_1_ptm",
+        "model_3",
+        "modules",
+        "features",
+        "templates",
+        "relax",
+    }
 
 
 def test_openfold_parameters_give_the_recorded_outputs():

@@ -5,7 +5,9 @@ import alphafold_lite
 from alphafold_lite.common.errors import InputError, MissingResourceError
 from alphafold_lite.predict.predictor import Predictor, ranked
 from alphafold_lite.relax.result import RelaxMetrics, RelaxResult
+from data_pipeline.config import NO_TEMPLATES, SearchConfig
 
+ALONE = SearchConfig(msa_modes=("single",), templates=NO_TEMPLATES)
 SEQUENCE = "MQIFVKTLTG"
 
 
@@ -45,14 +47,18 @@ def test_a_predictor_folds_many_and_depends_only_on_its_input(predictor, result)
 
 
 def test_fold_in_one_call(result, tmp_path):
-    folded = alphafold_lite.fold("mqifv ktltg*", params="random:0", num_recycles=1, relax="none", device="cpu")
+    folded = alphafold_lite.fold(
+        "mqifv ktltg*", params="random:0", search=ALONE, num_recycles=1, relax="none", device="cpu"
+    )
     assert np.array_equal(folded.plddt, result.plddt)
     folded.save(tmp_path / "out.pdb")
     assert "UNTRAINED" in (tmp_path / "out.pdb").read_text()
 
 
 def test_every_model_and_seed_best_first():
-    results = Predictor("random:0", num_recycles=0, num_seeds=3, seed=4, relax="none", device="cpu").fold_all(SEQUENCE)
+    results = Predictor(
+        "random:0", search=ALONE, num_recycles=0, num_seeds=3, seed=4, relax="none", device="cpu"
+    ).fold_all(SEQUENCE)
     assert sorted((one.number, one.seed) for one in results) == [(0, 4), (1, 5), (2, 6)]
     means = [one.mean_plddt for one in results]
     assert means == sorted(means, reverse=True) and len(set(means)) == 3

@@ -1,9 +1,8 @@
 import pytest
 
 from alphafold_lite.common.errors import InputError
-from alphafold_lite.predict.folder import a3m_text
 from alphafold_lite.predict.targets import Request, exit_code, predict_targets
-from data_pipeline.parsers.a3m import parse_a3m
+from data_pipeline.parsers.a3m import a3m_text, parse_a3m
 from data_pipeline.parsers.fasta import parse_fasta
 
 

@@ -53,7 +53,6 @@ def test_final_star_is_dropped_with_a_notice():
         ("MK\n1AYIAK", ("'1' at position 3",)),
         ("MKT\u0410YIAK", ("U+0410", "position 4")),
         ("MKT\u200bYIAK", ("U+200B",)),
-        ("MKTAY:IAK", ("':' at position 6", "own record", "not supported")),
         ("", ("no sequence",)),
         ("***", ("no sequence",)),
     ],
@@ -82,6 +81,45 @@ def test_nucleotides_need_force():
     assert parse_fasta(">a\n" + "ACGTNACGT" * 3).records  # 27 residues may be a peptide
     assert parse_fasta(">a\n" + "ACGTNACGTA" * 3 + "L").records
     assert parse_fasta(">a\n" + "acgtnacgta" * 3, force=True).notices
+
+
+def test_colons_part_the_chains_of_a_complex():
+    single, dimer, trimer = parse_fasta(">m\nMKT\n>d\nmk t:\nAY\nI\n>t\nAY:MKT : AY\n").records
+    assert (single.chains, single.sequence) == (("MKT",), "MKT")
+    assert (dimer.chains, dimer.sequence) == (("MKT", "AYI"), "MKTAYI")
+    assert trimer.chains == ("AY", "MKT", "AY") and not trimer.notices
+
+
+@pytest.mark.parametrize(
+    ("sequence", "words"),
+    [
+        (":MKT", ("before the first chain",)),
+        ("MKT:AYI:", ("after the last chain",)),
+        ("MKT::AYI", ("'::' at position 4",)),
+        ("MKT:\n:AYI", ("'::' at position 4",)),
+        (":", ("no residue letter",)),
+        (":::", ("no residue letter",)),
+        ("MKT:*", ("chain B", "no sequence")),
+        ("MKT:A1", ("chain B", "'1' at position 2")),
+        ("MKT:" + "ACGTUNACGT" * 3, ("chain B", "nucleotides")),
+        ("XXX:MKT", ("chain A", "3 of 3")),
+        ("A:" * 62 + "A", ("at most 62 chains", "63")),
+    ],
+)
+def test_misplaced_colons_and_bad_chains_are_one_error_each(sequence, words):
+    message = str(problem(f">some name\n{sequence}\n"))
+    assert all(word in message for word in (*words, "record 1", "some name"))
+
+
+def test_sixty_two_chains_have_names():
+    assert len(parse_fasta(">a\n" + "M:" * 61 + "M").records[0].chains) == 62
+
+
+def test_what_is_replaced_is_counted_over_all_chains_and_told_by_chain():
+    (record,) = parse_fasta(">a\nMKB*:AUI").records
+    assert record.chains == ("MKX", "AXI") and record.replaced == ((3, "B"), (5, "U"))
+    assert ["chain A" in notice for notice in record.notices] == [True, True, False]
+    assert "chain B" in record.notices[2] and "U at 2" in record.notices[2]
 
 
 def test_a_bad_record_leaves_the_others():
@@ -113,5 +151,6 @@ def test_a_million_residues():
 def test_bare_sequence():
     record = sequence_record("mkt ayi\nak*", name="my target")
     assert (record.sequence, record.name, len(record.notices)) == ("MKTAYIAK", "my", 1)
+    assert sequence_record("mkt : ayi").chains == ("MKT", "AYI")
     with pytest.raises(InputError, match="position 2"):
         sequence_record("M>KT")

@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+
+from alphafold_lite.common.errors import InputError, MissingResourceError, TargetError
+from data_pipeline.config import SearchConfig, parse_modes
+from data_pipeline.search.base import Query
+from data_pipeline.searcher import Searcher
+from data_pipeline.templates.selection import TemplateConfig
+from tests.support.small_library import NAMES, chain_sequence, relative, search_config, write_small_library
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_small_library(tmp_path_factory.mktemp("small") / "library")
+
+
+@pytest.fixture(scope="module")
+def searcher(folder):
+    return Searcher(search_config(folder))
+
+
+def test_a_relative_is_found_aligned_and_laid_on_the_query(searcher):
+    query = Query(name="q", sequence=relative(0))
+    found = searcher.gather(query)
+    assert [outcome.name for outcome in found.templates.outcomes if outcome.used] == [NAMES[0]]
+    templates = found.templates.features
+    assert templates.coverage[0] > 0.9 and 0.5 < templates.identity[0] < 0.9 and templates.e_value[0] < 1e-3
+    where = templates.atom_mask[0, :, 1] > 0
+    true = searcher.library.backbone(0)[where, 1]
+    assert np.allclose(templates.atom_positions[0, where, 1], true, atol=1e-4)  # without gaps residue i stands on i
+    (alignment,) = found.alignments
+    assert alignment.sequences[0] == query.sequence and len(alignment.sequences) >= 2
+    assert found.carried is None or found.carried.trust.max() == 0  # this library has no profiles
+    assert [record.engine for record in found.records] == ["pyhmmer-jackhmmer", "library-profiles"]
+
+
+def test_the_same_search_gives_the_same(searcher):
+    first, second = (searcher.gather(Query(name="q", sequence=relative(2))) for _ in range(2))
+    assert first.alignments[0].sequences == second.alignments[0].sequences
+    assert np.array_equal(first.templates.features.atom_positions, second.templates.features.atom_positions)
+
+
+def test_a_chain_is_left_out_by_name_or_by_identity(searcher):
+    query = Query(name="q", sequence=relative(0))
+    assert searcher.gather(query, exclude={NAMES[0]}).templates.features is None
+    assert searcher.gather(query, max_identity=0.3).templates.features is None
+    assert searcher.gather(query, max_identity=0.99).templates.features is not None
+
+
+def test_an_alignment_that_is_there_is_not_searched_again(searcher):
+    found = searcher.gather(Query(name="q", sequence=relative(1)), with_msa=False)
+    assert found.results == () and found.templates.features is not None
+
+
+def test_a_template_can_be_required(folder):
+    searcher = Searcher(search_config(folder, require_template=True))
+    with pytest.raises(TargetError, match="template"):
+        searcher.gather(Query(name="q", sequence="GASGASGASGASGASGASGASGASGASGAS"))
+
+
+def test_templates_released_too_late_or_undated_are_told(folder):
+    from datetime import date
+
+    late = search_config(folder, selection=TemplateConfig(max_date=date(2001, 1, 1)))
+    (outcome,) = Searcher(late).gather(Query(name="q", sequence=relative(0))).templates.outcomes
+    assert not outcome.used and "2001-02-03" in outcome.reason
+    (outcome,) = Searcher(late).gather(Query(name="q", sequence=relative(1))).templates.outcomes
+    assert not outcome.used and "not known" in outcome.reason
+    allowed = search_config(folder, selection=TemplateConfig(max_date=date(2001, 1, 1), allow_undated=True))
+    (outcome,) = Searcher(allowed).gather(Query(name="q", sequence=relative(1))).templates.outcomes
+    assert outcome.used
+
+
+def test_a_library_given_for_templates_only(folder):
+    searcher = Searcher(SearchConfig(msa_modes=("single",), templates=str(folder), use_cache=False, threads=1))
+    found = searcher.gather(Query(name="q", sequence=relative(0)))
+    assert found.results == () and found.templates.features.names == (NAMES[0],)
+
+
+def test_no_templates_no_scan(folder):
+    found = Searcher(search_config(folder, templates="none")).gather(Query(name="q", sequence=chain_sequence(0)))
+    assert found.templates.features is None and [r.engine for r in found.records] == ["pyhmmer-jackhmmer"]
+
+
+def test_searches_are_kept(folder, tmp_path):
+    config = SearchConfig(library=folder, cache=tmp_path / "kept", threads=1)
+    query = Query(name="q", sequence=relative(0))
+    first, second = Searcher(config).gather(query), Searcher(config).gather(query)
+    assert not first.records[0].from_cache and second.records[0].from_cache
+    assert first.alignments[0].sequences == second.alignments[0].sequences
+
+
+def test_databases_choose_their_programs(folder, tmp_path):
+    fasta = tmp_path / "db.fasta"
+    fasta.write_text(f">one\n{chain_sequence(0)}\n")
+    assert [e.name for e in Searcher(search_config(folder, databases=(str(fasta),))).engines] == ["jackhmmer"]
+    both = search_config(folder, databases=(str(fasta),), msa_modes=("embedded", "jackhmmer"))
+    assert len(Searcher(both).engines) == 2
+    with pytest.raises(InputError, match="mode that reads db"):
+        Searcher(search_config(folder, databases=(str(fasta),), msa_modes=("hhblits",)))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"msa_modes": ("jackhmmer",)}, InputError, "a database for jackhmmer"),
+        ({"databases": ("/nowhere/db.fasta",)}, MissingResourceError, "nowhere"),
+        ({"templates": "/nowhere/pdb70"}, MissingResourceError, "nowhere"),
+        ({"msa_modes": ("server",), "server_url": "file:///etc/passwd"}, InputError, "address|http"),
+    ],
+)
+def test_what_is_not_there_is_one_clear_error(folder, change, error, words):
+    with pytest.raises(error, match=words):
+        Searcher(search_config(folder, **change))
+
+
+@pytest.mark.parametrize("text", ["", "embeded", "embedded,embedded", "auto,single"])
+def test_modes_that_are_none(text):
+    with pytest.raises(InputError, match="--msa-mode"):
+        parse_modes(text)
+
+
+def test_modes():
+    assert parse_modes("auto") is None and parse_modes("jackhmmer, embedded") == ("jackhmmer", "embedded")
+
+
+@pytest.mark.parametrize(
+    "change", [{"msa_modes": ("single", "embedded")}, {"templates": "none", "require_template": True}, {"threads": 0}]
+)
+def test_settings_that_contradict_each_other(change):
+    with pytest.raises(InputError):
+        SearchConfig(**change)
