@@ -6,13 +6,12 @@ repeat may cover the same query residues several times, and because the alignmen
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
-import numpy as np
 from pyhmmer.easel import Alphabet, DigitalMSA, DigitalSequence, DigitalSequenceBlock, KeyHash, TextMSA, TextSequence
 from pyhmmer.errors import AllocationError, EaselError, UnexpectedError
 from pyhmmer.plan7 import HMM, Background, Builder, Pipeline, TopHits, Trace
@@ -20,6 +19,7 @@ from pyhmmer.plan7 import HMM, Background, Builder, Pipeline, TopHits, Trace
 from alphafold_lite.common.errors import TargetError
 from data_pipeline.parsers.alignment import Alignment
 from data_pipeline.search.base import Engine, Query, SearchRecord, SearchResult
+from data_pipeline.search.hmmer_rows import in_query_columns
 from data_pipeline.search.hmms import AMINO
 from data_pipeline.search.sequence_database import MAX_LENGTH, SequenceCollection, SequenceDatabase
 
@@ -147,7 +147,7 @@ class EmbeddedSearch:
 
     def _alignment(self, query: Query, msa: "DigitalMSA[Alphabet]") -> Alignment:
         rows = msa.textize().alignment
-        return _in_query_columns(query, rows, msa.names, f"{self.name} of {query.name}")
+        return in_query_columns(query, rows, msa.names, f"{self.name} of {query.name}")
 
 
 class Jackhmmer(EmbeddedSearch):
@@ -284,25 +284,3 @@ def _builder() -> "Builder[Alphabet]":
 
 def _digital(query: Query) -> _Sequence:
     return TextSequence(name="query", sequence=query.sequence).digitize(AMINO)
-
-
-def _in_query_columns(query: Query, rows: Sequence[str], names: Sequence[str], source: str) -> Alignment:
-    codes = np.stack(list(_letter_codes(rows)))
-    is_residue = codes != ord("-")
-    is_column = is_residue[0]
-    deleted_so_far = np.cumsum(is_residue & ~is_column, axis=1, dtype=np.int32)[:, is_column]
-    kept = codes[:, is_column]
-    return Alignment(
-        sequences=tuple(row.tobytes().decode("ascii") for row in kept),
-        deletion_matrix=np.diff(deleted_so_far, axis=1, prepend=np.int32(0)),
-        descriptions=(query.name, *names[1:]),
-        source=source,
-    )
-
-
-def _letter_codes(rows: Sequence[str]) -> Iterator[np.ndarray]:
-    table = np.arange(256, dtype=np.uint8)
-    table[list(b"~.")] = ord("-")
-    table[ord("*")] = ord("X")
-    for row in rows:
-        yield table[np.frombuffer(row.upper().encode("ascii"), np.uint8)]

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from data_pipeline.search.server.errors import (
     ServerError,
     UnreachableError,
 )
-from data_pipeline.search.server.http import Answer, Transport
+from data_pipeline.search.server.http import Answer, Sink, Transport
 from data_pipeline.search.server.timing import Deadline, Waits
 
 FIRST_WAIT, LONGEST_WAIT = 5.0, 60.0  # s
@@ -62,7 +62,7 @@ class Conversation:
             ServerError: of the kind that fits, see `server/errors.py`.
         """
 
-        def send(sink: BinaryIO) -> Answer:
+        def send(sink: Sink) -> Answer:
             return self._transport.post(path, fields, sink, deadline=self.deadline, max_bytes=_MAX_JSON)
 
         return self._patiently(lambda: self._json(send))
@@ -70,7 +70,7 @@ class Conversation:
     def get(self, path: str) -> dict[str, Any]:
         """GET a JSON object; see `post`."""
 
-        def send(sink: BinaryIO) -> Answer:
+        def send(sink: Sink) -> Answer:
             return self._transport.get(path, sink, deadline=self.deadline, max_bytes=_MAX_JSON)
 
         return self._patiently(lambda: self._json(send))
@@ -102,7 +102,7 @@ class Conversation:
                 raise again.error
             self.deadline.wait(waits.next(again.wait), again.error.found, limited=again.limited)
 
-    def _json(self, send: Callable[[BinaryIO], Answer]) -> dict[str, Any]:
+    def _json(self, send: Callable[[Sink], Answer]) -> dict[str, Any]:
         sink = io.BytesIO()
         self._checked(send(sink))
         try:

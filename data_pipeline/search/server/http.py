@@ -9,7 +9,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, Protocol, runtime_checkable
 
 from alphafold_lite.common.errors import InputError
 from data_pipeline.parsers.text import quote
@@ -19,6 +19,15 @@ from data_pipeline.search.server.timing import Deadline
 _CHUNK = 2**16
 _SILENCE = 60.0  # s without a byte
 _MAX_CONTACT = 200
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Where a body goes."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take the next bytes."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +80,7 @@ class Transport:
     def __init__(self, url: str, user_agent: str, *, silence: float = _SILENCE) -> None:
         self._url, self._agent, self._silence = url, user_agent, silence
 
-    def get(self, path: str, sink: BinaryIO, *, deadline: Deadline, max_bytes: int) -> Answer:
+    def get(self, path: str, sink: Sink, *, deadline: Deadline, max_bytes: int) -> Answer:
         """GET; the body goes to `sink`.
 
         Raises:
@@ -81,14 +90,12 @@ class Transport:
         """
         return self._send(urllib.request.Request(self._url + path), sink, deadline, max_bytes)
 
-    def post(
-        self, path: str, fields: Mapping[str, str], sink: BinaryIO, *, deadline: Deadline, max_bytes: int
-    ) -> Answer:
+    def post(self, path: str, fields: Mapping[str, str], sink: Sink, *, deadline: Deadline, max_bytes: int) -> Answer:
         """POST of form fields; see `get`."""
         data = urllib.parse.urlencode(fields).encode("ascii")
         return self._send(urllib.request.Request(self._url + path, data=data), sink, deadline, max_bytes)
 
-    def _send(self, request: urllib.request.Request, sink: BinaryIO, deadline: Deadline, max_bytes: int) -> Answer:
+    def _send(self, request: urllib.request.Request, sink: Sink, deadline: Deadline, max_bytes: int) -> Answer:
         request.add_header("User-Agent", self._agent)
 
         def limit() -> float:
@@ -110,7 +117,7 @@ class Transport:
             raise UnreachableError(f"an answer from {host}", reason, "check the address and the connection") from error
 
 
-def _copy(response: Any, sink: BinaryIO, max_bytes: int, announced: str | None) -> None:
+def _copy(response: Any, sink: Sink, max_bytes: int, announced: str | None) -> None:
     size = 0
     while chunk := response.read(_CHUNK):
         size += len(chunk)
