@@ -3,10 +3,13 @@
 import difflib
 import logging
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import typer
 
@@ -50,6 +53,8 @@ def predict_entry() -> None:
 
 def run(arguments: Sequence[str], program: str = "alphafold-lite", app: typer.Typer = app) -> int:
     """Run a command line and return the exit code; an error is one line on stderr, with a traceback only under --debug."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)  # so that what was begun is ended in order: programs, temporary files
     try:
         code = typer.main.get_command(app).main(args=list(arguments), prog_name=program, standalone_mode=False)
         sys.stdout.flush()
@@ -65,6 +70,10 @@ def run(arguments: Sequence[str], program: str = "alphafold-lite", app: typer.Ty
         if "--debug" in arguments:
             traceback.print_exc()
         return _report(*_explain(error))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _explain(error: Exception) -> tuple[str, int]:

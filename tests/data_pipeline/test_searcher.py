@@ -7,6 +7,7 @@ from data_pipeline.search.base import Query
 from data_pipeline.searcher import Searcher
 from data_pipeline.templates.selection import TemplateConfig
 from tests.support.small_library import NAMES, chain_sequence, relative, search_config, write_small_library
+from tests.support.structure_texts import Entity, Header, mmcif, peptide, three
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +131,37 @@ def test_modes():
 def test_settings_that_contradict_each_other(change):
     with pytest.raises(InputError):
         SearchConfig(**change)
+
+
+@pytest.fixture
+def data_folder(tmp_path):
+    """A data folder with one entry of the PDB: its sequence, and its structure."""
+    letters = chain_sequence(0)
+    (tmp_path / "pdb_seqres").mkdir()
+    (tmp_path / "pdb_seqres" / "pdb_seqres.txt").write_text(f">1xyz_A mol:protein length:{len(letters)}\n{letters}\n")
+    structures = tmp_path / "pdb_mmcif" / "mmcif_files"
+    structures.mkdir(parents=True)
+    header = Header(entry="1XYZ", entities={"A": Entity(names=three(letters))})
+    (structures / "1xyz.cif").write_text(mmcif(peptide(letters), header))
+    return tmp_path
+
+
+def test_templates_of_a_data_folder_come_before_those_of_the_library(folder, data_folder):
+    searcher = Searcher(search_config(folder, data_dir=data_folder, msa_modes=("single",)))
+    found = searcher.gather(Query(name="q", sequence=relative(0)))
+    assert found.templates.features.names == ("1xyz_A", NAMES[0])
+    assert {record.engine for record in found.records} == {"hmmsearch", "library-profiles"}
+    assert "1xyz_A" in found.texts["hits.sto"]
+
+
+def test_sequences_of_the_pdb_need_their_structures(folder, data_folder):
+    path = str(data_folder / "pdb_seqres" / "pdb_seqres.txt")
+    searcher = Searcher(search_config(folder, templates=path, msa_modes=("single",)))
+    with pytest.raises(InputError, match="mmCIF files"):
+        searcher.gather(Query(name="q", sequence=relative(0)))
+
+
+def test_structures_of_the_user_come_first(folder, data_folder):
+    structure = data_folder / "pdb_mmcif" / "mmcif_files" / "1xyz.cif"
+    searcher = Searcher(search_config(folder, template_files=(structure,), msa_modes=("single",)))
+    assert searcher.gather(Query(name="q", sequence=relative(0))).templates.features.names == ("1xyz_A", NAMES[0])

@@ -38,6 +38,13 @@ def test_what_is_left_out_needs_a_library(run):
     assert isinstance(found.exception, InputError) and "--leave-out" in str(found.exception)
 
 
+def test_inputs_as_a_user_gets_them(run, tmp_path):
+    found = run("--inputs", "search", "--templates", "library", "--limit", 1, "--json", tmp_path / "e.json")
+    assert found.exit_code == EXIT_OK
+    about = json.loads((tmp_path / "e.json").read_text())["run"]
+    assert (about["inputs"], about["templates"], about["left_out"]) == ("search", "library", "self")
+
+
 def test_the_best_template_as_a_baseline(run, tmp_path):
     found = run("--baseline", "template-copy", "--json", tmp_path / "copy.json")
     assert found.exit_code == EXIT_OK

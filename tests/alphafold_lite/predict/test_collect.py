@@ -1,14 +1,22 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from alphafold_lite.common.features import CarriedProfile
+from alphafold_lite.kernels.reference import reference
+from alphafold_lite.model.alphafold import build
 from alphafold_lite.predict.collect import collect
 from alphafold_lite.predict.predictor import Predictor
 from alphafold_lite.predict.targets import Request, predict_targets
+from alphafold_lite.presets import tiny
+from alphafold_lite.weights.checkpoint import Checkpoint, save_checkpoint
 from data_pipeline.feature_file import load_features
 from data_pipeline.parsers.a3m import a3m_text, parse_a3m
 from data_pipeline.parsers.fasta import parse_fasta
+from data_pipeline.sampling import MaskingConfig, SamplingConfig, sample
+from data_pipeline.search.base import Query
 from data_pipeline.searcher import Searcher
 from tests.support.small_library import NAMES, relative, search_config, write_small_library
 
@@ -82,3 +90,52 @@ def test_templates_change_the_prediction(folder):
         predictor = Predictor("random:0", search=search, num_recycles=0, relax="none", device="cpu")
         plddt.append(predictor.fold(relative(0)).plddt)
     assert not np.allclose(*plddt)
+
+
+def with_profiles(folder):
+    from data_pipeline.library.packing import write_library
+    from tests.support.synthetic_backbones import contents
+
+    folder.mkdir()
+    write_library(contents((60, 45, 70), profiles=True, breaks=()), folder)
+    return folder
+
+
+def test_profiles_are_carried_over_and_only_networks_trained_with_them_read_them(tmp_path):
+    rng_letters = relative(0, share=0.0)
+    searcher = Searcher(search_config(with_profiles(tmp_path / "library")))
+    found = searcher.gather(Query(name="q", sequence=rng_letters), with_msa=False)
+    carried = found.carried or CarriedProfile(
+        frequencies=np.full((60, 20), 0.05, np.float32), trust=np.ones(60, np.float32)
+    )
+    features = replace(collect(record(rng_letters), [], None).features, carried=carried)
+    plain, reading = (
+        sample(
+            features, SamplingConfig(carried_profile=on, masking=MaskingConfig(fraction=0)), np.random.default_rng(0)
+        )
+        for on in (False, True)
+    )
+    assert np.allclose(plain.cluster_profile[0].sum(-1), 1) and np.allclose(plain.cluster_profile[0].max(-1), 1)
+    expected = (
+        carried.trust[:, None] * carried.frequencies + (1 - carried.trust)[:, None] * plain.cluster_profile[0, :, :20]
+    )
+    assert np.allclose(reading.cluster_profile[0, :, :20], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("trained_with_it", [True, False])
+def test_the_header_says_whether_a_network_reads_them(tmp_path, trained_with_it):
+    model = build(tiny(), reference())
+    about = Checkpoint(
+        config=model.config, name="own", license="CC BY 4.0", untrained=True, max_clusters=7, max_extra=9,
+        carried_profile=trained_with_it,
+    )  # fmt: skip
+    save_checkpoint(tmp_path / "own.safetensors", model, about)
+    (loaded,) = Predictor(str(tmp_path / "own.safetensors"), relax="none", device="cpu").models
+    assert loaded.sampling.carried_profile == trained_with_it
+    assert (loaded.sampling.max_clusters, loaded.sampling.max_extra) == (7, 9)
+
+
+def test_chains_of_a_complex_keep_their_own_profile(searcher):
+    first, second = "GASGASGASGASGASGASGASGASGASGAS", relative(0)
+    found = collect(record(f"{first}:{second}"), [], searcher)
+    assert found.features.carried is None or found.features.carried.trust[: len(first)].max() == 0
