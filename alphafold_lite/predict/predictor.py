@@ -111,6 +111,10 @@ class Predictor:
             config = replace(config, templates=NO_TEMPLATES, template_files=())
         return None if config.searches_nothing else Searcher(config)
 
+    def prepare_search(self) -> None:
+        """Open what searches need; errors as `searcher`."""
+        _ = self.searcher
+
     def collect(
         self,
         record: FastaRecord,

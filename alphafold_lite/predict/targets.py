@@ -83,8 +83,10 @@ def predict_targets(reading: FastaReading, predictor: Predictor, request: Reques
     """Predict every usable record in file order and report each as it is done; records with problems are reported as failed.
 
     Raises:
-        InputError: an alignment together with several records.
+        InputError: an alignment together with several records, or search settings that do not fit together.
+        MissingResourceError: a database that is not there.
     """
+    predictor.prepare_search()  # what no target could be searched with is one error, not one a target
     entries = sorted([*reading.records, *reading.problems], key=lambda entry: entry.index)
     if request.msa is not None and len(entries) > 1:
         action = "give the alignment with the one record it belongs to"

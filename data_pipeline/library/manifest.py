@@ -103,6 +103,9 @@ def _parse(content: dict[str, Any]) -> Manifest:
     num_chains = _count(content["num_chains"])
     if starts[0] != 0 or starts[-1] != num_chains or any(a >= b for a, b in pairwise(starts)):
         raise ValueError(f"blocks of chains from {starts[:1]} to {starts[-1:]} for {num_chains} chains")
+    validation_chains = tuple(_count(chain) for chain in content.get("validation_chains", ()))
+    if any(chain >= num_chains for chain in validation_chains):
+        raise ValueError(f"a validation chain beyond the {num_chains} chains")
     return Manifest(
         name=str(content["name"]),
         num_chains=num_chains,
@@ -110,7 +113,7 @@ def _parse(content: dict[str, Any]) -> Manifest:
         num_sequences=_count(content["num_sequences"]),
         block_starts=starts,
         raw_chains=tuple(_count(chain) for chain in content["raw_chains"]),
-        validation_chains=tuple(_count(chain) for chain in content.get("validation_chains", ())),
+        validation_chains=validation_chains,
         files=files,
     )
 

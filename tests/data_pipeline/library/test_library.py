@@ -158,6 +158,7 @@ def test_a_manifest_that_is_none(folder, text):
         {"block_starts": [0, 2, 2, 3]},
         {"files": {}},
         {"format_version": 2},
+        {"validation_chains": [3]},
     ],
 )
 def test_a_manifest_with_wrong_parts(folder, change):
