@@ -32,6 +32,13 @@ train() { # RUN OPTION...: a run that is there goes on, one that is done is left
     fi
 }
 
+kept=scripts/training/lite # parameters and place of the run so far, where they are kept with the project
+if [ ! -e "$state/lite/config.json" ] && [ -e "$kept.json" ]; then
+    mapfile -t options < <(.venv/bin/python scripts/keep_training.py --options "$kept.json")
+    train "$state/lite" --init-from "$kept.safetensors" "${options[@]}"
+    exit
+fi
+
 # without trunk blocks, on nearly clean templates: the structure module learns to follow what it is shown
 train "$state/lite_start" --steps 1800 --set model.evoformer.num_blocks=0 --set step.max_recycles=0 --set optimizer.learning_rate=2e-3 \
     --set optimizer.warmup_samples=400 --set data.clamped_share=0.1 --set data.inputs.sampled=0 --set data.inputs.alignment=0 \
