@@ -1,7 +1,7 @@
 """Keep a training run as two small files, or say how to go on from them.
 
-    python scripts/keep_training.py RUN scripts/training/lite     # the best parameters so far and where the run stood
-    python scripts/keep_training.py --options scripts/training/lite.json
+python scripts/keep_training.py RUN scripts/training/lite     # the best parameters so far and where the run stood
+python scripts/keep_training.py --options scripts/training/lite.json
 """
 
 import argparse
