@@ -38,9 +38,9 @@ def choose_kind(crop: Crop, mix: InputMix, rng: np.random.Generator, *, deep: bo
 
 
 def first_possible(crop: Crop, wanted: Kind) -> Kind:
-    """This kind, or the next one of the list that the chain can have; the query alone is always possible."""
+    """This kind, or the next one of the list that the chain can have; the query alone, without homologues' profile, is always possible."""
     for kind in KINDS[KINDS.index(wanted) :]:
-        if is_possible(crop, kind):
+        if is_possible(crop, kind) and (kind != "carried" or wanted == "carried"):
             return kind
     return "query"
 
