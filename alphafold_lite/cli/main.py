@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from alphafold_lite.cli import cache, evaluate, library, predict, train
+from alphafold_lite.cli import batch, cache, evaluate, library, predict, status, train
 from alphafold_lite.cli.options import Version
 from alphafold_lite.cli.terminal import one_line
 from alphafold_lite.common.errors import EXIT_INPUT, EXIT_INTERNAL, EXIT_INTERRUPTED, AlphaFoldLiteError
@@ -34,6 +34,8 @@ def about(version: Version = False) -> None:
 
 
 app.command(name="predict")(predict.predict)
+app.command(name="batch", context_settings=SETTINGS)(batch.batch)
+app.command(name="status", context_settings=SETTINGS)(status.status)
 app.command(name="train", context_settings=SETTINGS)(train.train)
 app.command(name="evaluate", context_settings=SETTINGS)(evaluate.evaluate)
 app.add_typer(library.app, name="library", context_settings=SETTINGS)

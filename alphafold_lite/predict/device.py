@@ -29,6 +29,10 @@ class Placement:
     precision: Literal["fp32", "bf16"]
 
 
+class DoesNotFitError(TargetError):
+    """A target for which the memory of the device is not enough."""
+
+
 def place(device: DeviceName, precision: PrecisionName) -> Placement:
     """Resolve `auto`: CUDA where there is one, else CPU; bfloat16 on CUDA, float32 elsewhere.
 
@@ -61,20 +65,20 @@ def check_fits(peak: float, device: torch.device, *, num_res: int) -> None:
     """Refuse a run that cannot fit, before it takes the machine down.
 
     Raises:
-        TargetError: `peak` bytes are more than the device has free.
+        DoesNotFitError: `peak` bytes are more than the device has free.
     """
     free = _free_bytes(device)
     if free is not None and peak > free:
-        raise TargetError(
+        raise DoesNotFitError(
             f"about {peak / GIB:.1f} GiB of free memory on {device.type} for {num_res} residues",
             f"{free / GIB:.1f} GiB",
             "use a shorter sequence, a smaller --max-msa, or a machine with more memory",
         )
 
 
-def out_of_memory(device: torch.device, *, num_res: int) -> TargetError:
+def out_of_memory(device: torch.device, *, num_res: int) -> DoesNotFitError:
     """The error for a run that met the limit in spite of the estimate."""
-    return TargetError(
+    return DoesNotFitError(
         f"enough memory on {device.type} for {num_res} residues",
         "an allocation that failed",
         "use a shorter sequence, a smaller --max-msa, or a machine with more memory",

@@ -1,9 +1,11 @@
 """The output folder of one target, under AlphaFold's file names. Every file appears whole or not at all."""
 
-from dataclasses import asdict
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from alphafold_lite.common.chains import CHAIN_IDS
+from alphafold_lite.common.errors import InputError
 from alphafold_lite.outputs import pae_plot, scores
 from alphafold_lite.outputs.files import RUN_FILE, fresh_output_folder, write_atomic
 from alphafold_lite.outputs.run_record import RunRecord, sha256_of
@@ -15,12 +17,22 @@ from data_pipeline.feature_file import save_features
 from data_pipeline.parsers.fasta import FastaRecord
 
 
-def run_record(predictor: Predictor, record: FastaRecord, collected: Collected) -> RunRecord:
-    """What decides the results of one target, and how its inputs were found."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunIdentity:
+    """What decides the results of every target alike: the parts of `run.json` that a predictor knows before it sees a target."""
+
+    configuration: dict[str, object]
+    seeds: tuple[int, ...]
+    parameters: tuple[dict[str, object], ...]
+    device: str
+    note: str | None
+
+
+def run_identity(predictor: Predictor) -> RunIdentity:
+    """The identity of a predictor's runs."""
     settings, placement, models = predictor.settings, predictor.placement, predictor.models
     threads = f", {predictor.num_threads} threads" if placement.device.type == "cpu" else ""
-    return RunRecord(
-        target=_target(record),
+    return RunIdentity(
         configuration={
             "models": [model.source.name for model in models],
             "num_recycles": settings.num_recycles,
@@ -29,13 +41,11 @@ def run_record(predictor: Predictor, record: FastaRecord, collected: Collected) 
             "precision": placement.precision,
             "relax": predictor.relax_choice,
             "relaxation": asdict(predictor.relax_config),
-            "msas": list(collected.msas),
-            "templates": [outcome.name for outcome in collected.outcomes if outcome.used],
             "sampling": {model.source.name: asdict(model.sampling) for model in models},
             "networks": {model.source.name: model.network.config.to_json_dict() for model in models},
         },
-        seeds=[settings.seed + number for number in range(settings.num_seeds)],
-        parameters=[
+        seeds=tuple(settings.seed + number for number in range(settings.num_seeds)),
+        parameters=tuple(
             {
                 "name": model.source.name,
                 "origin": Path(model.source.origin).name,
@@ -44,16 +54,38 @@ def run_record(predictor: Predictor, record: FastaRecord, collected: Collected) 
                 "license": model.source.license,
             }
             for model in models
-        ],
-        msas={engine: sha256_of(text) for engine, text in collected.msas.items()},
+        ),
         device=f"{placement.device.type}, {placement.precision}{threads}",
-        searches=collected.searches,
-        msa_depth=collected.depth.to_json_dict(),
-        note=_joined(UNTRAINED if predictor.untrained else None, complex_note(record.chains)),
+        note=UNTRAINED if predictor.untrained else None,
     )
 
 
-def _target(record: FastaRecord) -> dict[str, object]:
+def run_record(predictor: Predictor, record: FastaRecord, collected: Collected) -> RunRecord:
+    """What decides the results of one target, and how its inputs were found."""
+    return target_record(run_identity(predictor), record, collected)
+
+
+def target_record(identity: RunIdentity, record: FastaRecord, collected: Collected) -> RunRecord:
+    """As `run_record`, where there is no predictor."""
+    return RunRecord(
+        target=target_entry(record),
+        configuration=identity.configuration
+        | {
+            "msas": list(collected.msas),
+            "templates": [outcome.name for outcome in collected.outcomes if outcome.used],
+        },
+        seeds=identity.seeds,
+        parameters=identity.parameters,
+        msas={engine: sha256_of(text) for engine, text in collected.msas.items()},
+        device=identity.device,
+        searches=collected.searches,
+        msa_depth=collected.depth.to_json_dict(),
+        note=_joined(identity.note, complex_note(record.chains)),
+    )
+
+
+def target_entry(record: FastaRecord) -> dict[str, object]:
+    """The entry `target` of `run.json`."""
     target: dict[str, object] = {
         "name": record.name,
         "header": record.header,
@@ -81,6 +113,21 @@ class TargetFolder:
         self.path = fresh_output_folder(path, record.fingerprint, overwrite=overwrite)
         self._note = record.note
         write_atomic(path / RUN_FILE, record.to_json())  # first, so that an interrupted run is known for what it is
+
+    @classmethod
+    def reopened(cls, path: Path) -> "TargetFolder":
+        """A folder that was begun before, to be gone on with.
+
+        Raises:
+            InputError: it holds no readable `run.json`.
+        """
+        folder = cls.__new__(cls)
+        folder.path = path
+        try:
+            folder._note = json.loads((path / RUN_FILE).read_text("utf-8"))["note"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"a readable {RUN_FILE} in {path}", str(error), "run it again with --overwrite") from error
+        return folder
 
     def write_features(self, collected: Collected) -> None:
         """`features.npz`, `msas/ENGINE.a3m`, `templates.json` and the raw output of template searches."""

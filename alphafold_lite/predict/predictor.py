@@ -95,6 +95,21 @@ class Predictor:
             ),
         )
 
+    @property
+    def search_in_use(self) -> SearchConfig:
+        """The search settings, without templates where no model reads them.
+
+        Raises:
+            InputError: templates are required of models that read none.
+        """
+        config, reads = self.search, any(model.network.config.template is not None for model in self.models)
+        if not reads and config.require_template:
+            found = ", ".join(model.source.name for model in self.models)
+            raise InputError("a model that reads templates (--require-template)", found, "choose another model")
+        if not reads and not any(model.sampling.carried_profile for model in self.models):
+            config = replace(config, templates=NO_TEMPLATES, template_files=())
+        return config
+
     @cached_property
     def searcher(self) -> Searcher | None:
         """What searches, made at the first query and kept; None where nothing is to be searched.
@@ -103,12 +118,7 @@ class Predictor:
             InputError: settings of the search that do not fit together.
             MissingResourceError: a database that is not there.
         """
-        config, reads = self.search, any(model.network.config.template is not None for model in self.models)
-        if not reads and config.require_template:
-            found = ", ".join(model.source.name for model in self.models)
-            raise InputError("a model that reads templates (--require-template)", found, "choose another model")
-        if not reads and not any(model.sampling.carried_profile for model in self.models):
-            config = replace(config, templates=NO_TEMPLATES, template_files=())
+        config = self.search_in_use
         return None if config.searches_nothing else Searcher(config)
 
     def prepare_search(self) -> None:

@@ -3,16 +3,19 @@
 import logging
 import time
 import traceback
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from alphafold_lite.common.errors import EXIT_INTERNAL, EXIT_OK, EXIT_SOME_FAILED, AlphaFoldLiteError, InputError
+from alphafold_lite.common.features import Features
 from alphafold_lite.predict.collect import tell
 from alphafold_lite.predict.device import is_out_of_memory, out_of_memory
 from alphafold_lite.predict.folder import TargetFolder, run_record
 from alphafold_lite.predict.predictor import Predictor, ranked
+from alphafold_lite.predict.progress import Progress
 from alphafold_lite.predict.result import UNTRAINED, FoldResult
 from data_pipeline.complexes import complex_note
 from data_pipeline.parsers.fasta import FastaReading, FastaRecord, RecordProblem
@@ -71,6 +74,36 @@ class TargetReport:
             "relaxation": None if relaxation is None else relaxation.status,
             "pdb": str(self.folder / f"ranked_{rank}.pdb"),
         }
+
+
+class Relaxer(Protocol):
+    """What relaxes; a `Predictor` does."""
+
+    def relaxes(self, rank: int) -> bool:
+        """Whether the structure of this rank (0 is the best) is to be relaxed."""
+        ...
+
+    def relax(self, result: FoldResult, rank: int) -> FoldResult:
+        """The result after relaxation, or as it was."""
+        ...
+
+
+class Clock:
+    """Announces stages and adds up their seconds."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str, *, shown: bool = True) -> Generator[None]:
+        """Time what happens inside."""
+        if shown:
+            self._progress.stage(name)
+        started = time.monotonic()
+        yield
+        if shown:
+            self.seconds[name] = time.monotonic() - started
 
 
 def exit_code(codes: Iterable[int]) -> int:
@@ -135,7 +168,7 @@ def _predict(record: FastaRecord, predictor: Predictor, request: Request, path: 
         log.warning("%s", notice)
     if (note := complex_note(record.chains)) is not None:
         log.warning("%s: %s", record.name, note)
-    clock = _Clock(predictor)
+    clock = Clock(predictor.progress)
     with clock.stage("features"):
         predictor.check_length(len(record.sequence))
         alignments = [] if request.msa is None else [read_alignment(request.msa)]
@@ -145,28 +178,50 @@ def _predict(record: FastaRecord, predictor: Predictor, request: Request, path: 
         folder = TargetFolder(path, run_record(predictor, record, collected), overwrite=request.overwrite)
         folder.write_features(collected)
     tell(record.name, collected)
+    ranking = fold_models(record.name, predictor, features, folder, clock)
+    relaxed = relax_ranked(record.name, ranking, predictor, folder, clock)
+    folder.write_metrics(relaxed, clock.seconds)
+    return relaxed
+
+
+def fold_models(
+    name: str,
+    predictor: Predictor,
+    features: Features,
+    folder: TargetFolder,
+    clock: Clock,
+    *,
+    check: Callable[[FoldResult], None] | None = None,
+) -> tuple[FoldResult, ...]:
+    """Every model and seed, unrelaxed and best first; all of it is written, and the ranking.
+
+    Args:
+        check: raises an error for a result that must not be written.
+    """
     found: list[FoldResult] = []
     for model, number in predictor.runs():
         with clock.stage(f"predict {model.source.name}_pred_{number}"):
             result = predictor.run(features, model, number)
+            if check is not None:
+                check(result)
             folder.write_unrelaxed(result)
-        log.info(
-            "%s, %s: mean pLDDT %.1f after %d recycles",
-            record.name,
-            result.stem,
-            result.mean_plddt,
-            result.num_recycles,
-        )
+        log.info("%s, %s: mean pLDDT %.1f after %d recycles", name, result.stem, result.mean_plddt, result.num_recycles)
         found.append(result)
     ranking = ranked(found)
     folder.write_ranking(ranking)
+    return ranking
+
+
+def relax_ranked(
+    name: str, ranking: Sequence[FoldResult], relaxer: Relaxer, folder: TargetFolder, clock: Clock
+) -> tuple[FoldResult, ...]:
+    """Relax the structures whose rank is to be relaxed, and write `ranked_….pdb` of all."""
     relaxed: list[FoldResult] = []
     for rank, result in enumerate(ranking):
-        with clock.stage(f"relax {result.stem}", shown=predictor.relaxes(rank)):
-            relaxed.append(predictor.relax(result, rank))
+        with clock.stage(f"relax {result.stem}", shown=relaxer.relaxes(rank)):
+            relaxed.append(relaxer.relax(result, rank))
             folder.write_relaxed(relaxed[-1], rank)
-        _tell(record.name, relaxed[-1])
-    folder.write_metrics(tuple(relaxed), clock.seconds)
+        _tell(name, relaxed[-1])
     return tuple(relaxed)
 
 
@@ -174,21 +229,3 @@ def _tell(name: str, result: FoldResult) -> None:
     if result.relaxation is not None:
         level = logging.INFO if result.relaxation.status == "converged" else logging.WARNING
         log.log(level, "%s, %s: %s", name, result.stem, result.relaxation.message)
-
-
-class _Clock:
-    """Announces stages and adds up their seconds."""
-
-    def __init__(self, predictor: Predictor) -> None:
-        self._progress = predictor.progress
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str, *, shown: bool = True) -> Generator[None]:
-        """Time what happens inside."""
-        if shown:
-            self._progress.stage(name)
-        started = time.monotonic()
-        yield
-        if shown:
-            self.seconds[name] = time.monotonic() - started

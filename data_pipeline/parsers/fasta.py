@@ -1,14 +1,15 @@
 """FASTA: each record is one protein chain to predict, or several (`SEQ1:SEQ2`) that are predicted together."""
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from alphafold_lite.common.chains import CHAIN_IDS
 from alphafold_lite.common.errors import InputError
 from data_pipeline.parsers.names import safe_name, safe_names
-from data_pipeline.parsers.records import split_records
-from data_pipeline.parsers.text import describe, quote, read_text
+from data_pipeline.parsers.records import RawRecord, iterate_records, split_records
+from data_pipeline.parsers.text import describe, quote, read_lines, read_text
 
 MAX_UNKNOWN_FRACTION = 0.5  # a chain that is mostly unknown residues has no fold to predict
 MIN_NUCLEOTIDE_LENGTH = 30  # from here on, a chain of nothing but these letters is taken for DNA or RNA
@@ -79,18 +80,39 @@ def parse_fasta(text: str, *, source: str = "the FASTA text", force: bool = Fals
     records: list[FastaRecord] = []
     problems: list[RecordProblem] = []
     for index, (record, name) in enumerate(zip(raw, names, strict=True)):
-        place = f"record {index + 1} ({quote(record.header)}, line {record.line}) of {source}"
-        try:
-            chains, replaced, notices = _clean_chains(record.sequence, place, force=force)
-        except InputError as error:
-            problems.append(RecordProblem(index=index, header=record.header, name=name, error=error))
-            continue
-        records.append(
-            FastaRecord(index=index, header=record.header, name=name, chains=chains, replaced=replaced, notices=notices)
-        )
+        read = _read_record(record, index, name, source, force=force)
+        if isinstance(read, RecordProblem):
+            problems.append(read)
+        else:
+            records.append(read)
     if not records:
         raise problems[0].error
     return FastaReading(records=tuple(records), problems=tuple(problems))
+
+
+def stream_fasta(
+    source: str | Path, name: Callable[[str], str], *, force: bool = False
+) -> Iterator[FastaRecord | RecordProblem]:
+    """Records of a FASTA file (plain or gzip; `-`: standard input) in file order, one held at a time.
+
+    Args:
+        name: gives each header its safe name, distinct from those before; see `names.safe_names`.
+
+    Raises:
+        InputError: a file that cannot be read, no header, or text before the first header.
+    """
+    shown = "standard input" if str(source) == "-" else str(source)
+    for index, record in enumerate(iterate_records(read_lines(source), source=shown)):
+        yield _read_record(record, index, name(record.header), shown, force=force)
+
+
+def _read_record(record: RawRecord, index: int, name: str, source: str, *, force: bool) -> FastaRecord | RecordProblem:
+    place = f"record {index + 1} ({quote(record.header)}, line {record.line}) of {source}"
+    try:
+        chains, replaced, notices = _clean_chains(record.sequence, place, force=force)
+    except InputError as error:
+        return RecordProblem(index=index, header=record.header, name=name, error=error)
+    return FastaRecord(index=index, header=record.header, name=name, chains=chains, replaced=replaced, notices=notices)
 
 
 def sequence_record(sequence: str, *, name: str = "target", force: bool = False) -> FastaRecord:

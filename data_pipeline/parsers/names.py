@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 _MAX_LENGTH = 64
 _FALLBACK = "target"
@@ -23,16 +23,32 @@ def safe_name(header: str) -> str:
 def safe_names(headers: Iterable[str]) -> tuple[str, ...]:
     """A safe name for each header, distinct also where capitals do not count; the second of equal ones becomes `NAME_2`."""
     taken: set[str] = set()
-    next_number: dict[str, int] = {}
+    namer = Namer(taken.__contains__)
     names: list[str] = []
     for header in headers:
+        names.append(namer(header))
+        taken.add(names[-1].lower())
+    return tuple(names)
+
+
+class Namer:
+    """Names as `safe_names` gives them, one header at a time.
+
+    Args:
+        is_taken: whether a name, in lower case, was given before.
+    """
+
+    def __init__(self, is_taken: Callable[[str], bool]) -> None:
+        self._is_taken = is_taken
+        self._next_number: dict[str, int] = {}
+
+    def __call__(self, header: str) -> str:
+        """The name of the next header."""
         base = safe_name(header)
         name = base
-        while name.lower() in taken:
-            number = next_number.get(base.lower(), 2)
-            next_number[base.lower()] = number + 1
+        while self._is_taken(name.lower()):
+            number = self._next_number.get(base.lower(), 2)
+            self._next_number[base.lower()] = number + 1
             suffix = f"_{number}"
             name = base[: _MAX_LENGTH - len(suffix)] + suffix
-        taken.add(name.lower())
-        names.append(name)
-    return tuple(names)
+        return name

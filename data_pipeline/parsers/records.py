@@ -1,5 +1,6 @@
 """The layout that FASTA and A3M share: `>` header lines, each followed by lines of sequence."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from alphafold_lite.common.errors import InputError
@@ -21,23 +22,25 @@ def split_records(text: str, *, source: str) -> tuple[RawRecord, ...]:
     Raises:
         InputError: no record at all, or text before the first header.
     """
-    starts: list[tuple[str, int]] = []
-    parts: list[list[str]] = []
-    for number, line in enumerate(text.split("\n"), start=1):
+    return tuple(iterate_records(text.split("\n"), source=source))
+
+
+def iterate_records(lines: Iterable[str], *, source: str) -> Iterator[RawRecord]:
+    """Records as their lines come, one held at a time; errors as `split_records`."""
+    header, start, parts = "", 0, list[str]()
+    for number, line in enumerate(lines, start=1):
         line = line.strip()
         if line.startswith(">"):
-            starts.append((line[1:].strip(), number))
-            parts.append([])
-        elif line and parts:
-            parts[-1].append("".join(line.split()))
+            if start:
+                yield RawRecord(header=header, sequence="".join(parts), line=start)
+            header, start, parts = line[1:].strip(), number, []
+        elif line and start:
+            parts.append("".join(line.split()))
         elif line:
             found = f"{quote(line)} in line {number}"
             raise InputError(
                 f"a '>' header before any other text in {source}", found, "put a line '>name' above each sequence"
             )
-    if not starts:
+    if not start:
         raise InputError(f"at least one record ('>name' and a sequence) in {source}", "no text", "check the file")
-    return tuple(
-        RawRecord(header=header, sequence="".join(lines), line=number)
-        for (header, number), lines in zip(starts, parts, strict=True)
-    )
+    yield RawRecord(header=header, sequence="".join(parts), line=start)

@@ -5,7 +5,9 @@ import io
 import re
 import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from alphafold_lite.common.errors import InputError
 
@@ -49,6 +51,29 @@ def decode(data: bytes, *, source: str) -> str:
     except UnicodeDecodeError:
         text = data.decode("latin-1")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_lines(source: str | Path) -> Iterator[str]:
+    """As `read_text`, a line at a time: what is held does not grow with the file, and its size has no limit.
+
+    Raises:
+        InputError: as `read_text`.
+    """
+    name = "standard input" if str(source) == STANDARD_INPUT else str(source)
+    try:
+        with sys.stdin.buffer if str(source) == STANDARD_INPUT else Path(source).open("rb") as opened:
+            raw = cast(io.BufferedReader, opened)
+            packed = raw.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
+            stream: BinaryIO = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
+            while line := stream.readline(_MAX_BYTES):
+                yield from decode(line, source=name).removesuffix("\n").split("\n")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"complete gzip data in {name}", f"damage ({error})", "fetch or compress the file again"
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InputError(f"a readable file {quote(name)}", reason, "check the path") from error
 
 
 def quote(text: str, limit: int = 40) -> str:

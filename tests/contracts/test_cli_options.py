@@ -10,6 +10,14 @@ PREDICT = {
     "--version", "--database", "--data-dir", "--library", "--templates", "--template", "--max-template-date",
     "--allow-undated-templates", "--require-template", "--server-url", "--server-contact", "--no-cache", "--search-threads",
 }  # fmt: skip
+BATCH = (PREDICT - {"--msa", "--version"}) | {
+    "--retry-failed",
+    "--only",
+    "--search-workers",
+    "--relax-workers",
+    "--time-limit",
+}
+STATUS = {"out", "--json", "--debug"}
 TRAIN = {
     "--out-dir", "--preset", "--data", "--validation", "--leave-out", "--homologues", "--init-from", "--steps", "--resume", "--seed", "--device",
     "--precision", "--workers", "--set", "--quiet", "--debug",
@@ -49,6 +57,8 @@ def test_the_other_commands_take_exactly_these_options():
     groups = {"library": LIBRARY, "cache": CACHE}
     assert {name: options(command) for name, command in commands.items() if name not in groups} == {
         "predict": PREDICT,
+        "batch": BATCH,
+        "status": STATUS,
         "train": TRAIN,
         "evaluate": EVALUATE,
     }
