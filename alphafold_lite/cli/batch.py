@@ -9,10 +9,8 @@ from alphafold_lite.batch.processes import warm_up
 from alphafold_lite.batch.settings import BatchSettings, parse_names
 from alphafold_lite.cli import options
 from alphafold_lite.cli.batch_progress import batch_shown
-from alphafold_lite.predict.settings import Settings, parse_max_msa, parse_models
-from data_pipeline.config import SearchConfig, parse_modes
+from alphafold_lite.cli.given import prediction_settings, search_config
 from data_pipeline.search.server.settings import DEFAULT_URL
-from data_pipeline.templates.selection import TemplateConfig
 
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try targets again that failed in an earlier run.")]
 Only = Annotated[str | None, typer.Option(metavar="NAMES", help="Only these targets, by name, with commas.")]
@@ -62,42 +60,13 @@ def batch(
 
     Exit codes: 0 all done, 2 usage or input, 3 some targets failed, 4 parameters, tool or device missing, 130 interrupted, 1 internal.
     """
-    clusters, extra = (None, None) if max_msa is None else parse_max_msa(max_msa)
-    prediction = Settings(
-        models=parse_models(models),
-        num_recycles=num_recycles,
-        recycle_tolerance=recycle_tolerance,
-        seed=seed,
-        num_seeds=num_seeds,
-        device=device,
-        precision=precision,
-        relax=relax,
-        max_clusters=clusters,
-        max_extra=extra,
-    )
-    search = SearchConfig(
-        msa_modes=parse_modes(msa_mode),
-        databases=tuple(database or ()),
-        data_dir=data_dir,
-        library=library,
-        templates=templates,
-        template_files=tuple(template or ()),
-        selection=TemplateConfig(
-            max_date=None if max_template_date is None else max_template_date.date(),
-            allow_undated=allow_undated_templates,
-        ),
-        require_template=require_template,
-        server_url=server_url,
-        server_contact=server_contact,
-        use_cache=not no_cache,
-        threads=search_threads,
-    )
+    given = dict(locals())
     settings = BatchSettings(
         fasta=fasta,
         out_dir=out_dir,
         params=params,
-        prediction=prediction,
-        search=search,
+        prediction=prediction_settings(given),
+        search=search_config(given),
         force=force,
         overwrite=overwrite,
         retry_failed=retry_failed,

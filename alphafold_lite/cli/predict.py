@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from alphafold_lite.cli import options
+from alphafold_lite.cli.given import prediction_settings, search_config
 from alphafold_lite.cli.terminal import shown
-from alphafold_lite.predict.settings import Settings, parse_max_msa, parse_models
-from data_pipeline.config import SearchConfig, parse_modes
+from alphafold_lite.predict.settings import Settings
+from data_pipeline.config import SearchConfig
 from data_pipeline.parsers.fasta import FastaReading, read_fasta
 from data_pipeline.search.server.settings import DEFAULT_URL
-from data_pipeline.templates.selection import TemplateConfig
 
 if TYPE_CHECKING:
     from alphafold_lite.predict.targets import Request, TargetReport
@@ -56,36 +56,8 @@ def predict(
 
     Exit codes: 0 done, 2 usage or input, 3 some targets failed, 4 parameters, tool or device missing, 130 interrupted, 1 internal.
     """
-    clusters, extra = (None, None) if max_msa is None else parse_max_msa(max_msa)
-    settings = Settings(
-        models=parse_models(models),
-        num_recycles=num_recycles,
-        recycle_tolerance=recycle_tolerance,
-        seed=seed,
-        num_seeds=num_seeds,
-        device=device,
-        precision=precision,
-        relax=relax,
-        max_clusters=clusters,
-        max_extra=extra,
-    )
-    search = SearchConfig(
-        msa_modes=parse_modes(msa_mode),
-        databases=tuple(database or ()),
-        data_dir=data_dir,
-        library=library,
-        templates=templates,
-        template_files=tuple(template or ()),
-        selection=TemplateConfig(
-            max_date=None if max_template_date is None else max_template_date.date(),
-            allow_undated=allow_undated_templates,
-        ),
-        require_template=require_template,
-        server_url=server_url,
-        server_contact=server_contact,
-        use_cache=not no_cache,
-        threads=search_threads,
-    )
+    given = dict(locals())
+    settings, search = prediction_settings(given), search_config(given)
     reading = read_fasta(fasta, force=force)
     from alphafold_lite.predict.targets import Request  # here, so that --help and bad input do not wait for torch
 
