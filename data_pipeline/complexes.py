@@ -12,7 +12,6 @@ from alphafold_lite.common.errors import InputError
 from alphafold_lite.common.features import Features, TemplateFeatures
 from data_pipeline.msa import GAP, Msa, merge
 from data_pipeline.parsers.alignment import Alignment
-from data_pipeline.parsers.fasta import FastaRecord
 from data_pipeline.pipeline import assemble_features, build_features, query_alone, with_query
 from data_pipeline.species import NO_ROW, pair_by_species
 
@@ -35,12 +34,6 @@ class _Rows:
 
     descriptions: tuple[str, ...]
     parts: tuple[tuple[slice, Msa, Int[np.ndarray, "_"]], ...]
-
-
-def record_features(record: FastaRecord, alignments: Sequence[Alignment] = ()) -> Features:
-    """Features of one FASTA record, of one chain or several, from alignments of the whole or of single chains (see `sort_alignments`)."""
-    joined, own = sort_alignments(record.chains, alignments)
-    return build_complex_features(record.chains, name=record.name, msas=own, joined=joined)
 
 
 def build_complex_features(

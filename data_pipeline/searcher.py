@@ -118,7 +118,11 @@ class Searcher:
         library = self._template_library
         if library is None:
             return (), ()
-        numbers = frozenset(number for number, name in enumerate(library.chain_names) if name in exclude)
+        numbers = (
+            frozenset(number for number, name in enumerate(library.chain_names) if name in exclude)
+            if exclude
+            else frozenset[int]()
+        )
         start = time.perf_counter()
         wanted = self.config.selection.max_candidates
         found = self.scan.scan(query, exclude=numbers, max_hits=wanted if max_identity > 1 else 2 * wanted)

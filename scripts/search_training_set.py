@@ -20,6 +20,8 @@ from alphafold_lite.training.chains import ChainSet
 from alphafold_lite.training.homologues import to_arrays
 from alphafold_lite.training.run_folder import read_names
 from alphafold_lite.training.sampler import leave_out
+from data_pipeline.library.library import frequencies
+from data_pipeline.library.packing import quantised
 from data_pipeline.search.base import Query
 from data_pipeline.search.profile_scan import ProfileScan
 
@@ -39,10 +41,7 @@ class SetLibrary:
     def profile(self, chain: int) -> np.ndarray | None:
         """With the three bits that the embedded library keeps."""
         profile = self._profiles[chain]
-        if profile is None:
-            return None
-        kept = (np.rint(7 * np.sqrt(profile)) / 7) ** 2
-        return (kept / np.maximum(kept.sum(-1, keepdims=True), 1e-6)).astype(np.float32)
+        return None if profile is None else frequencies(quantised(profile))
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from alphafold_lite.batch.messages import Stage
 from alphafold_lite.common.errors import InputError
-from alphafold_lite.outputs.files import RUN_FILE
+from alphafold_lite.outputs.files import RUN_FILE, unwritable
 from alphafold_lite.outputs.run_record import sha256_of
 
 STATE_FOLDER = ".batch"  # in the output folder; no target's folder begins with a dot
@@ -68,13 +68,6 @@ def clear_leftovers(folder: Path) -> None:
     for pattern in _TEMPORARY:
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
-
-
-def unwritable(folder: Path, error: OSError) -> InputError:
-    """The error for an output folder that refuses files."""
-    reason = (error.strerror or str(error)).lower()
-    expected = f"an output folder that can be written ({folder})"
-    return InputError(expected, reason, "choose another --out-dir or free some space")
 
 
 @contextmanager

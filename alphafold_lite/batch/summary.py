@@ -9,8 +9,9 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import TextIO
 
-from alphafold_lite.batch.files import STATE_FOLDER, unwritable
+from alphafold_lite.batch.files import STATE_FOLDER
 from alphafold_lite.batch.schema import open_for_reading
+from alphafold_lite.outputs.files import unwritable
 
 COLUMNS = (
     "name", "length", "status", "msa_depth", "mean_plddt", "ptm", "iptm", "seconds", "fold_seconds", "peak_bytes", "device", "rung",

@@ -47,10 +47,11 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise _unwritable(path.parent, error) from error
+        raise unwritable(path.parent, error) from error
 
 
-def _unwritable(folder: Path, error: OSError) -> InputError:
+def unwritable(folder: Path, error: OSError) -> InputError:
+    """The error for an output folder that refuses files."""
     reason = (error.strerror or str(error)).lower()
     return InputError(
         f"an output folder that can be written ({folder})", reason, "choose another --out-dir or free some space"
@@ -82,7 +83,7 @@ def fresh_output_folder(folder: Path, fingerprint: str, *, overwrite: bool = Fal
             for path in present:
                 path.unlink()
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
     return folder
 
 

@@ -18,8 +18,8 @@ from alphafold_lite.training.config import HomologueConfig
 from alphafold_lite.training.corruption import BACKBONE_COLUMNS
 from alphafold_lite.training.crops import Crop
 from alphafold_lite.weights.npz import read_npz
-from data_pipeline.msa import GAP
 from data_pipeline.search.profile_scan import LibraryHit, carried_profile
+from data_pipeline.templates.features import Placement, stack
 
 ARRAYS = ("query", "hit_offset", "name", "chain", "log_e_value", "score", "identity", "coverage", "run_offset", "runs")
 SMALLEST_E_VALUE = 1e-300
@@ -141,26 +141,25 @@ class Relatives:
         """
         if not most:
             return None
-        hits, length = self.hits[:most], crop.stop - crop.start
-        positions = np.zeros((len(hits), length, len(rc.atom_types), 3), np.float32)
-        mask = np.zeros((len(hits), length, len(rc.atom_types)), np.float32)
-        aatype = np.full((len(hits), length), GAP, np.int32)
-        for place, hit in enumerate(_on_crop(crop, h) for h in hits):
-            chain = self.source.structure(hit.chain)
-            target, source = hit.query_index, hit.chain_index
-            aatype[place, target] = chain.aatype[source]
-            for atom in BACKBONE_COLUMNS:
-                positions[place, target, atom] = chain.atom37_positions[source, atom]
-                mask[place, target, atom] = chain.atom37_mask[source, atom]
-        return TemplateFeatures(
+        hits = self.hits[:most]
+        laid = stack([self._placement(_on_crop(crop, hit)) for hit in hits], crop.stop - crop.start)
+        return replace(
+            laid,
             names=tuple(hit.name for hit in hits),
-            aatype=aatype,
-            atom_positions=positions,
-            atom_mask=mask,
-            sum_probs=np.zeros(len(hits), np.float32),
             e_value=np.array([hit.e_value for hit in hits], np.float64),
             identity=np.array([hit.identity for hit in hits], np.float64),
             coverage=np.array([hit.coverage for hit in hits], np.float64),
+        )
+
+    def _placement(self, hit: LibraryHit) -> Placement:
+        chain, rows = self.source.structure(hit.chain), hit.chain_index
+        mask = np.zeros((len(rows), len(rc.atom_types)), np.float32)
+        mask[:, BACKBONE_COLUMNS] = chain.atom37_mask[rows][:, BACKBONE_COLUMNS]
+        return Placement(
+            query_index=hit.query_index,
+            letters="".join(chain.sequence[row] for row in rows),
+            positions=chain.atom37_positions[rows],
+            mask=mask,
         )
 
     def carried(self, crop: Crop) -> CarriedProfile:

@@ -1,7 +1,6 @@
 """A run in two small files that can be kept anywhere: its averaged parameters, and where it stood. Enough to go on with, after a short warm-up."""
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,9 +51,7 @@ def write_snapshot(run: Path, target: Path, *, best: bool = True) -> Snapshot:
     step = read_header(chosen).step
     scores = [line for line in read_metrics(run) if line["kind"] == VALIDATION and line["step"] <= step]
     snapshot = Snapshot(config=config, step=step, samples=samples_before(config, step), validation=tuple(scores))
-    temporary = target.with_name(f".{target.name}.tmp")
-    shutil.copyfile(chosen, temporary)
-    temporary.replace(target.with_suffix(".safetensors"))
+    write_atomic(target.with_suffix(".safetensors"), chosen.read_bytes())
     content = {
         "format": FORMAT,
         "step": step,

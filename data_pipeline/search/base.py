@@ -103,3 +103,20 @@ class Engine(Protocol):
             MissingResourceError: the program or the database is not there.
         """
         ...
+
+
+def as_search_result(
+    engine: Engine, alignment: Alignment, *, version: str, seconds: float, command: tuple[str, ...]
+) -> SearchResult:
+    """An engine's alignment with the record of how it was made; `version` as it was before the search."""
+    record = SearchRecord(
+        engine=engine.name,
+        version=version,
+        database=engine.database,
+        database_version=engine.database_version,
+        seconds=seconds,
+        command=command,
+        num_hits=len(alignment.sequences) - 1,
+        options=engine.options,
+    )
+    return SearchResult(alignment=alignment, record=record)

@@ -1,6 +1,7 @@
 """From a configuration to the engines that make the alignments."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def _engines_of(
 ) -> Iterator[Engine]:
     threads = config.threads or cpu_count()
     if mode == "embedded":
-        yield Jackhmmer(SequenceDatabase(library.sequences()), max_hits=MAX_EMBEDDED_HITS, threads=threads)
+        yield Jackhmmer(SequenceDatabase(LibrarySequences(library)), max_hits=MAX_EMBEDDED_HITS, threads=threads)
     elif mode == "server":
         settings = ServerSettings(
             contact=config.server_contact, url=config.server_url, ticket_folder=tickets_beside(config)
@@ -86,3 +87,30 @@ def _programs(mode: MsaMode, databases: list[Database], threads: int) -> Iterato
             yield JackhmmerProgram(target=database, settings=JackhmmerSettings(max_rows=rows), threads=threads)
         elif mode == "mmseqs2":
             yield MMseqs2(target=database, threads=threads)
+
+
+@dataclass(frozen=True, slots=True)
+class LibrarySequences:
+    """A library's sequences, unpacked at the first search: a query whose alignment is there, or kept, waits for none of them."""
+
+    library: Library
+
+    @property
+    def name(self) -> str:
+        """Of the library."""
+        return self.library.name
+
+    @property
+    def version(self) -> str:
+        """Of the library."""
+        return self.library.version
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One word each."""
+        return self.library.sequences().names
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """Residue letters."""
+        return self.library.sequences().sequences

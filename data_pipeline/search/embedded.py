@@ -18,7 +18,7 @@ from pyhmmer.plan7 import HMM, Background, Builder, Pipeline, TopHits, Trace
 
 from alphafold_lite.common.errors import TargetError
 from data_pipeline.parsers.alignment import Alignment
-from data_pipeline.search.base import Engine, Query, SearchRecord, SearchResult
+from data_pipeline.search.base import Engine, Query, SearchResult, as_search_result
 from data_pipeline.search.hmmer_rows import in_query_columns
 from data_pipeline.search.hmms import AMINO
 from data_pipeline.search.sequence_database import MAX_LENGTH, SequenceCollection, SequenceDatabase
@@ -106,17 +106,9 @@ class EmbeddedSearch:
         except _FAILURES as error:
             found = f"{type(error).__name__}: {error}"
             raise TargetError(f"{query.name} to be searched with", found, "search with another engine") from error
-        record = SearchRecord(
-            engine=self.name,
-            version=self.version,
-            database=self.database,
-            database_version=self.database_version,
-            seconds=time.perf_counter() - start,
-            command=(self.name, *(f"{key}={value}" for key, value in self.options.items() if value != "")),
-            num_hits=len(alignment.sequences) - 1,
-            options=self.options,
-        )
-        return SearchResult(alignment=alignment, record=record)
+        command = (self.name, *(f"{key}={value}" for key, value in self.options.items() if value != ""))
+        seconds = time.perf_counter() - start
+        return as_search_result(self, alignment, version=self.version, seconds=seconds, command=command)
 
     def _align(self, query: Query, pieces: _Pieces) -> Alignment:
         raise TypeError(f"{type(self).__name__} is no search by itself")

@@ -1,13 +1,13 @@
 """HHblits (HH-suite 3): iterated search of databases of clustered alignments, profile against profile."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from alphafold_lite.common.errors import InputError
 from data_pipeline.databases import Database
 from data_pipeline.parsers.a3m import parse_a3m
-from data_pipeline.search.base import Query, SearchRecord, SearchResult
+from data_pipeline.search.base import Query, SearchResult, as_search_result
 from data_pipeline.search.files import read_result, write_query
 from data_pipeline.search.process import DAY, Program, cpu_count, private_folder, run_program
 
@@ -65,15 +65,7 @@ class HHblits:
     @property
     def options(self) -> dict[str, object]:
         """All settings."""
-        settings = self.settings
-        return {
-            "iterations": settings.iterations,
-            "e_value": settings.e_value,
-            "max_sequences": settings.max_sequences,
-            "realign_max": settings.realign_max,
-            "max_filter": settings.max_filter,
-            "min_prefilter_hits": settings.min_prefilter_hits,
-        }
+        return asdict(self.settings)
 
     def run(self, query: Query) -> SearchResult:
         """Search with one query.
@@ -96,19 +88,7 @@ class HHblits:
             ]
             finished = run_program(PROGRAM, arguments, time_limit=self.time_limit)
             alignment = read_result(output, PROGRAM.name, lambda text: parse_a3m(text, source=PROGRAM.name), query)
-        return SearchResult(
-            alignment=alignment,
-            record=SearchRecord(
-                engine=self.name,
-                version=version,
-                database=self.database,
-                database_version=self.database_version,
-                seconds=finished.seconds,
-                command=finished.argv,
-                num_hits=len(alignment.sequences) - 1,
-                options=self.options,
-            ),
-        )
+        return as_search_result(self, alignment, version=version, seconds=finished.seconds, command=finished.argv)
 
     def _arguments(self) -> list[str | Path]:
         settings = self.settings

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from data_pipeline.databases import Database
 from data_pipeline.parsers.alignment import Alignment
 from data_pipeline.parsers.stockholm import parse_stockholm
-from data_pipeline.search.base import Query, SearchRecord, SearchResult
+from data_pipeline.search.base import Query, SearchResult, as_search_result
 from data_pipeline.search.files import read_result, write_query
 from data_pipeline.search.process import DAY, Program, cpu_count, private_folder, run_program
 
@@ -65,15 +65,8 @@ class JackhmmerProgram:
     @property
     def options(self) -> dict[str, object]:
         """All settings."""
-        settings = self.settings
-        return {
-            "iterations": settings.iterations,
-            "e_value": settings.e_value,
-            "domain_e_value": settings.domain_e_value,
-            "filters": list(settings.filters) if settings.filters else None,
-            "database_size": settings.database_size,
-            "max_rows": settings.max_rows,
-        }
+        filters = self.settings.filters
+        return {**asdict(self.settings), "filters": list(filters) if filters else None}
 
     def run(self, query: Query) -> SearchResult:
         """Search with one query.
@@ -88,19 +81,7 @@ class JackhmmerProgram:
             arguments = [*self._arguments(), "-A", output, write_query(query, folder), self.target.path]
             finished = run_program(PROGRAM, arguments, time_limit=self.time_limit)
             alignment = read_result(output, PROGRAM.name, self._parse, query)
-        return SearchResult(
-            alignment=alignment,
-            record=SearchRecord(
-                engine=self.name,
-                version=version,
-                database=self.database,
-                database_version=self.database_version,
-                seconds=finished.seconds,
-                command=finished.argv,
-                num_hits=len(alignment.sequences) - 1,
-                options=self.options,
-            ),
-        )
+        return as_search_result(self, alignment, version=version, seconds=finished.seconds, command=finished.argv)
 
     def _arguments(self) -> list[str | Path]:
         settings = self.settings

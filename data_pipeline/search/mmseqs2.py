@@ -1,12 +1,12 @@
 """MMseqs2: fast search, from the second iteration on with the profile of what was found."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from alphafold_lite.common.errors import InputError
 from data_pipeline.databases import Database
 from data_pipeline.parsers.a3m import parse_a3m
-from data_pipeline.search.base import Query, SearchRecord, SearchResult
+from data_pipeline.search.base import Query, SearchResult, as_search_result
 from data_pipeline.search.files import read_result, write_query
 from data_pipeline.search.process import DAY, Finished, Program, cpu_count, private_folder, run_program
 
@@ -71,14 +71,7 @@ class MMseqs2:
     @property
     def options(self) -> dict[str, object]:
         """All settings."""
-        settings = self.settings
-        return {
-            "iterations": settings.iterations,
-            "e_value": settings.e_value,
-            "sensitivity": settings.sensitivity,
-            "max_hits": settings.max_hits,
-            "kmer_length": settings.kmer_length,
-        }
+        return asdict(self.settings)
 
     def run(self, query: Query) -> SearchResult:
         """Search with one query.
@@ -93,18 +86,8 @@ class MMseqs2:
             output = folder / "unpacked" / "0.a3m"  # named by the query's number
             alignment = read_result(output, self.name, lambda text: parse_a3m(text, source=self.name), query)
         searching = max(steps, key=lambda step: step.argv[1] == "search")
-        return SearchResult(
-            alignment=alignment,
-            record=SearchRecord(
-                engine=self.name,
-                version=version,
-                database=self.database,
-                database_version=self.database_version,
-                seconds=sum(step.seconds for step in steps),
-                command=searching.argv,
-                num_hits=len(alignment.sequences) - 1,
-                options=self.options,
-            ),
+        return as_search_result(
+            self, alignment, version=version, seconds=sum(step.seconds for step in steps), command=searching.argv
         )
 
     def _search(self, query: Query, folder: Path) -> list[Finished]:

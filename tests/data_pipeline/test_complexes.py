@@ -12,7 +12,6 @@ from data_pipeline.complexes import (
     build_complex_features,
     complex_note,
     join_templates,
-    record_features,
     sort_alignments,
 )
 from data_pipeline.feature_file import load_features, save_features
@@ -25,6 +24,11 @@ A, B = "MKTA", "YIG"
 MSA_A = parse_a3m(">a\nMKTA\n>tr|A00001|A00001_MOUSE\nMccRTA\n>tr|A00002|A00002_YEAST\nM-TA\n>UPI1\nMKT-\n")
 MSA_B = parse_a3m(">b\nYIG\n>tr|B00001|B00001_YEAST\nYaVG\n>UPI2\nYI-\n")
 LETTERS = dict(enumerate(f"{''.join(restypes)}X-"))
+
+
+def record_features(record, alignments):
+    joined, own = sort_alignments(record.chains, alignments)
+    return build_complex_features(record.chains, name=record.name, msas=own, joined=joined)
 
 
 def rows(features):
