@@ -14,10 +14,14 @@ mkdir -p "$state"
 # glibc keeps its pages: 1.2 times the samples a second
 export GLIBC_TUNABLES=${GLIBC_TUNABLES:-glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456}
 
-if [ ! -e "$state/hits.npz" ]; then # every chain's relatives among the training chains
+hits=scripts/training/hits.npz # every chain's relatives among the training chains, kept with the project; made anew where it is not there
+if [ ! -e "$hits" ]; then
+    hits=$state/hits.npz
+fi
+if [ ! -e "$hits" ]; then
     .venv/bin/python scripts/search_training_set.py --library "$pdb/backbone_train.npz" --leave-out "$pdb/ordinary_valid.txt" \
         --queries "$pdb"/{backbone_valid,allatom_train,allatom_valid}.npz "$families"/structures_{train,valid}.npz "$pdb/backbone_train.npz" \
-        --out "$state/hits.npz"
+        --out "$hits"
 fi
 
 train() { # RUN OPTION...: a run that is there goes on, one that is done is left alone
@@ -28,7 +32,7 @@ train() { # RUN OPTION...: a run that is there goes on, one that is done is left
     else
         .venv/bin/alphafold-lite train --preset lite --leave-out "$pdb/ordinary_valid.txt" --validation "$pdb/backbone_valid.npz" \
             --data "$pdb/backbone_train.npz" --data "$pdb/allatom_train.npz" --data "$families/structures_train.npz" \
-            --homologues "$state/hits.npz" --out-dir "$run" "$@"
+            --homologues "$hits" --out-dir "$run" "$@"
     fi
 }
 
@@ -40,9 +44,10 @@ if [ ! -e "$state/lite/config.json" ] && [ -e "$kept.json" ]; then
 fi
 
 # without trunk blocks, on nearly clean templates: the structure module learns to follow what it is shown
-train "$state/lite_start" --steps 1800 --set model.evoformer.num_blocks=0 --set step.max_recycles=0 --set optimizer.learning_rate=2e-3 \
-    --set optimizer.warmup_samples=400 --set data.clamped_share=0.1 --set data.inputs.sampled=0 --set data.inputs.alignment=0 \
-    --set data.templates.max_templates=1 --set data.templates.none=0.05 --set data.templates.corrupted=0.95 --set data.templates.homologues=0 \
-    --set data.templates.corruption.gaps=0.1 --set data.templates.corruption.noise=0.3 --set data.templates.corruption.segments=0 \
-    --set data.templates.corruption.register=0 --set data.templates.corruption.mutated=0.5
+train "$state/lite_start" --steps 2400 --set model.evoformer.num_blocks=0 --set step.max_recycles=0 --set optimizer.learning_rate=2e-3 \
+    --set optimizer.final_factor=0.3 --set optimizer.warmup_samples=400 --set data.clamped_share=0.1 --set data.inputs.sampled=0 \
+    --set data.inputs.alignment=0 --set data.inputs.carried=0 --set data.templates.max_templates=1 --set data.templates.none=0.05 \
+    --set data.templates.corrupted=0.95 --set data.templates.homologues=0 --set data.templates.corruption.gaps=0.1 \
+    --set data.templates.corruption.noise=0.3 --set data.templates.corruption.segments=0 --set data.templates.corruption.register=0 \
+    --set data.templates.corruption.mutated=0.5 --set 'validation.templates=["corrupted"]' --set validation.inputs=profile
 train "$state/lite" --init-from "$state/lite_start"

@@ -55,6 +55,7 @@ class TemplateConfig:
     outgoing_channels: int = 64
     incoming_channels: int = 64
     pair_transition_factor: int = 2
+    triangle_attention: bool = True
     pair_dropout: float = 0.25
     attention_heads: int = 4
     attention_key_channels: int = 64

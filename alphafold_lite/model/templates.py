@@ -64,7 +64,7 @@ def _quality(templates: Templates) -> Float[Tensor, "*batch N_templ 4"]:
 
 
 class TemplatePairBlock(nn.Module):
-    """One block of the template pair stack (Alg. 16, lines 2-6): attention first, then multiplication.
+    """One block of the template pair stack (Alg. 16, lines 2-6): attention, which the configuration may leave out, then multiplication.
 
     z `[*, N_res, N_res, c_t]`, mask `[*, N_res, N_res]`; returns the new z.
     """
@@ -72,12 +72,14 @@ class TemplatePairBlock(nn.Module):
     def __init__(self, config: TemplateConfig, *, ops: Ops) -> None:
         super().__init__()
         c = config.channels
-        self.triangle_attention_starting = TriangleAttention(
-            c, heads=config.starting_heads, starting=True, key_channels=config.starting_key_channels, ops=ops
-        )
-        self.triangle_attention_ending = TriangleAttention(
-            c, heads=config.ending_heads, starting=False, key_channels=config.ending_key_channels, ops=ops
-        )
+        self.attends = config.triangle_attention
+        if self.attends:
+            self.triangle_attention_starting = TriangleAttention(
+                c, heads=config.starting_heads, starting=True, key_channels=config.starting_key_channels, ops=ops
+            )
+            self.triangle_attention_ending = TriangleAttention(
+                c, heads=config.ending_heads, starting=False, key_channels=config.ending_key_channels, ops=ops
+            )
         self.triangle_multiplication_outgoing = TriangleMultiplication(
             c, channels=config.outgoing_channels, outgoing=True, ops=ops
         )
@@ -89,8 +91,9 @@ class TemplatePairBlock(nn.Module):
         self.drop_columns = SharedDropout(config.pair_dropout, axis=COLUMNS)
 
     def forward(self, z: Tensor, mask: Tensor) -> Tensor:
-        z = z + self.drop_rows(self.triangle_attention_starting(z, mask))
-        z = z + self.drop_columns(self.triangle_attention_ending(z, mask))
+        if self.attends:
+            z = z + self.drop_rows(self.triangle_attention_starting(z, mask))
+            z = z + self.drop_columns(self.triangle_attention_ending(z, mask))
         z = z + self.drop_rows(self.triangle_multiplication_outgoing(z, mask))
         z = z + self.drop_rows(self.triangle_multiplication_incoming(z, mask))
         return z + self.pair_transition(z)

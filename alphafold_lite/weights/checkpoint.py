@@ -39,6 +39,8 @@ class Checkpoint:
         max_clusters: rows of the clustered MSA that the network was trained with; 0: not known.
         max_extra: likewise of the extra MSA.
         carried_profile: whether it was trained with profiles that homologues carry over.
+        caution: what every output made with these parameters has to say of their accuracy.
+        learnt_library: whether it was trained on the chains of the embedded library, but for its validation part.
     """
 
     config: ModelConfig
@@ -50,6 +52,8 @@ class Checkpoint:
     max_clusters: int = 0
     max_extra: int = 0
     carried_profile: bool = False
+    caution: str = ""
+    learnt_library: bool = False
 
 
 def save_checkpoint(path: Path, model: AlphaFold, about: Checkpoint) -> None:
@@ -128,6 +132,8 @@ def _to_json(about: Checkpoint) -> str:
         "max_clusters": about.max_clusters,
         "max_extra": about.max_extra,
         "carried_profile": about.carried_profile,
+        "caution": about.caution,
+        "learnt_library": about.learnt_library,
         "config": about.config.to_json_dict(),
     }
     return json.dumps(values, sort_keys=True)
@@ -150,7 +156,9 @@ def _from_json(metadata: dict[str, str] | None, path: Path) -> Checkpoint:
     return about
 
 
-_LATER_FIELDS: dict[str, type] = {"max_clusters": int, "max_extra": int, "carried_profile": bool}
+_LATER_FIELDS: dict[str, type] = {
+    "max_clusters": int, "max_extra": int, "carried_profile": bool, "caution": str, "learnt_library": bool,
+}  # fmt: skip
 _FIELDS: dict[str, type] = {"name": str, "license": str, "untrained": bool, "note": str, "step": int}
 
 

@@ -239,7 +239,8 @@ def require_complete(config: ModelConfig) -> None:
     """
     stacks = (config.evoformer, config.extra_msa)
     triangles = all(stack.triangle_multiplication and stack.triangle_attention_every == 1 for stack in stacks)
-    if not (triangles and config.structure.pair_bias and config.structure.points):
+    attends = config.template is None or config.template.triangle_attention
+    if not (triangles and attends and config.structure.pair_bias and config.structure.points):
         action = "use a .safetensors checkpoint for this configuration"
         raise InputError("a network with all parts of AlphaFold", "one that leaves some out", action)
 

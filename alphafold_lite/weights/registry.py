@@ -29,6 +29,7 @@ RANDOM = "random:"
 RANDOM_PRESET = "tiny"
 UNKNOWN_LICENSE = "not stated"
 MAX_SEED = 2**63 - 1
+AUTO = ("auto",)  # in the place of models: whatever fits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,8 @@ class ParameterSource:
         preset: the official model (or `tiny`) whose settings fit; None where the file does not tell.
         max_clusters, max_extra: MSA rows it was trained with, where the file tells; else 0.
         carried_profile: whether it reads profiles that homologues carry over; never for official or OpenFold parameters.
+        caution: what every output has to say of their accuracy; empty where nothing has to be said.
+        learnt_library: whether it was trained on the chains of the embedded library, but for its validation part.
     """
 
     name: str
@@ -59,6 +62,8 @@ class ParameterSource:
     max_clusters: int = 0
     max_extra: int = 0
     carried_profile: bool = False
+    caution: str = ""
+    learnt_library: bool = False
 
     def load(self, ops: Ops) -> AlphaFold:
         """The network with these parameters, float32 on the CPU, in evaluation mode.
@@ -100,9 +105,9 @@ def resolve(
 
     Args:
         params: None for the default place (`$ALPHAFOLD_LITE_PARAMS`, else the user data folder); a file (.npz, .pt, .safetensors); a
-            folder; the name of a model in the default place; or `random:SEED`.
-        models: names to look for in a folder, in this order; empty for all that are there. A file, a name and a seed say themselves
-            which model they are.
+            folder; the name of a model in the default place; `lite`, the bundled model; or `random:SEED`.
+        models: names to look for in a folder, in this order; empty for all that are there; `(AUTO,)` for `model_1_ptm` or the only one
+            that is there, and in an empty default place the bundled model. A file, a name and a seed say themselves which model they are.
         config_for: `presets.model_config`.
 
     Raises:
@@ -113,8 +118,12 @@ def resolve(
         return (_random_source(params, config_for),)
     if params is None:
         place = locations.default_place(environment)
+        if tuple(models) == AUTO and not environment.get(locations.VARIABLE) and not locations.find_all(place):
+            place = locations.BUNDLED
     elif (given := Path(params).expanduser()).exists():
         place = given
+    elif params == locations.BUNDLED.stem:
+        place = locations.BUNDLED
     elif re.fullmatch(r"\w+", params):
         place, models = locations.default_place(environment), (params,)
     else:
@@ -122,6 +131,9 @@ def resolve(
         raise MissingResourceError("a parameter file or folder", f"nothing at {params}", action)
     if place.is_file():
         return (_file_source(place, config_for),)
+    if tuple(models) == AUTO:
+        there = locations.find_all(place)
+        models = () if len(there) == 1 else (locations.FIRST_CHOICE,)
     paths = tuple(_model_file(place, name, config_for) for name in models) if models else locations.find_all(place)
     if not paths:
         found = f"no params_model_*.npz in {place}"
@@ -148,7 +160,8 @@ def _file_source(path: Path, config_for: ConfigFor) -> ParameterSource:
         return ParameterSource(
             name=_safe(about.name), kind="checkpoint", config=about.config, license=about.license,
             untrained=about.untrained, origin=str(path), path=path, max_clusters=about.max_clusters,
-            max_extra=about.max_extra, carried_profile=about.carried_profile,
+            max_extra=about.max_extra, carried_profile=about.carried_profile, caution=about.caution,
+            learnt_library=about.learnt_library,
         )  # fmt: skip
     action = "give an official .npz, an OpenFold .pt, a .safetensors of this program, or a folder"
     raise InputError("a parameter file", str(path), action)

@@ -205,3 +205,19 @@ def test_ablations_are_configurations():
     assert not any(n.startswith("triangle") for n in names)
     with torch.no_grad():
         assert bool(torch.isfinite(model(random_batch(dtype=torch.float32)).atom37_positions).all())
+
+
+def test_the_template_stack_can_do_without_attention():
+    config = small_config(template=True)
+    assert config.template is not None
+    batch, models = random_batch(dtype=torch.float32), []
+    for attends in (True, False):
+        torch.manual_seed(0)
+        models.append(build(replace(config, template=replace(config.template, triangle_attention=attends)), fast()))
+    with torch.no_grad():
+        for model in models:
+            assert bool(torch.isfinite(model(batch).atom37_positions).all())
+    names = [
+        {n for n, _ in model.named_parameters() if "template" in n and "triangle_attention" in n} for model in models
+    ]
+    assert names[0] and not names[1]

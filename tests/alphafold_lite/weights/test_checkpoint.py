@@ -18,7 +18,16 @@ from alphafold_lite.weights.checkpoint import HEADER_KEY, Checkpoint, load_check
 
 @pytest.fixture
 def about(tiny) -> Checkpoint:
-    return Checkpoint(config=tiny.config, name="trial", license="CC BY 4.0", untrained=True, note="random:0", step=3)
+    return Checkpoint(
+        config=tiny.config,
+        name="trial",
+        license="CC BY 4.0",
+        untrained=True,
+        note="random:0",
+        step=3,
+        caution="small",
+        learnt_library=True,
+    )
 
 
 @pytest.fixture

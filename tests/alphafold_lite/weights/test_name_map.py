@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from alphafold_lite.common.errors import InputError
-from alphafold_lite.model.config import ModelConfig
+from alphafold_lite.model.config import ModelConfig, TemplateConfig
 from alphafold_lite.presets import model_config, official_names
 from alphafold_lite.weights.convert import official_layout, openfold_layout
 from alphafold_lite.weights.name_map import MODULES, model_rules, rules_for
@@ -58,6 +58,7 @@ FULL = ModelConfig()
         replace(FULL, extra_msa=replace(FULL.extra_msa, triangle_attention_every=2)),
         replace(FULL, structure=replace(FULL.structure, pair_bias=False)),
         replace(FULL, structure=replace(FULL.structure, points=False)),
+        replace(FULL, template=replace(TemplateConfig(), triangle_attention=False)),
     ],
 )
 @pytest.mark.parametrize("rules", [model_rules, openfold_rules])

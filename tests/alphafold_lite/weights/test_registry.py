@@ -10,9 +10,10 @@ import torch
 from alphafold_lite.common.errors import InputError, MissingResourceError
 from alphafold_lite.kernels.reference import reference
 from alphafold_lite.presets import model_config, tiny
+from alphafold_lite.weights import locations
 from alphafold_lite.weights.checkpoint import Checkpoint, save_checkpoint
 from alphafold_lite.weights.locations import VARIABLE
-from alphafold_lite.weights.registry import resolve
+from alphafold_lite.weights.registry import AUTO, resolve
 from tests.support.reference import REFERENCE
 
 RECORDED = REFERENCE / "model_1_ptm" / "tiny_params.npz"
@@ -127,6 +128,40 @@ def test_everything_in_a_folder(folder):
 def test_model_by_name(folder):
     (source,) = resolve("model_3", ("model_1_ptm",), small_config, environment={VARIABLE: str(folder)})
     assert source.name == "model_3"
+
+
+@pytest.fixture
+def bundled(tmp_path, tiny, monkeypatch):
+    """A bundled model."""
+    about = Checkpoint(
+        config=tiny.config, name="lite", license="CC BY 4.0", untrained=False, caution="small", learnt_library=True
+    )
+    monkeypatch.setattr(locations, "BUNDLED", tmp_path / "lite.safetensors")
+    save_checkpoint(locations.BUNDLED, tiny, about)
+    return locations.BUNDLED
+
+
+def test_without_official_parameters_the_bundled_model_is_taken(bundled, folder, nowhere):
+    for params, models in ((None, AUTO), ("lite", AUTO), ("lite", ("model_1_ptm",))):
+        (source,) = resolve(params, models, small_config, environment=nowhere)
+        assert (source.name, source.path, source.caution) == ("lite", bundled, "small") and source.learnt_library
+    for environment in ({VARIABLE: str(folder)}, {**nowhere, VARIABLE: str(folder)}):
+        (source,) = resolve(None, AUTO, small_config, environment=environment)
+        assert source.name == "model_1_ptm" and source.caution == "" and not source.learnt_library
+    # asked for by name: nothing else will do
+    missing(None, ("model_1_ptm",), nowhere, "alphafold_params_2022-12-06.tar")
+    (bundled.parent / "empty").mkdir()
+    missing(None, AUTO, {VARIABLE: str(bundled.parent / "empty")}, "params_model_1_ptm.npz")
+
+
+def test_auto_takes_the_only_model_of_a_folder(bundled, folder, tmp_path, nowhere):
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(bundled, alone / "own.safetensors")
+    (source,) = resolve(str(alone), AUTO, small_config, environment=nowhere)
+    assert source.path == alone / "own.safetensors"
+    (source,) = resolve(str(folder), AUTO, small_config, environment=nowhere)
+    assert source.name == "model_1_ptm"
 
 
 def test_variable_that_names_a_file(folder):
