@@ -68,6 +68,16 @@ class SearchConfig:
         return self.msa_modes == ("single",) and self.templates == NO_TEMPLATES and not self.template_files
 
 
+def check_offline(search: SearchConfig) -> None:
+    """Refuse a search that would go over the internet; all but the MSA server read local files.
+
+    Raises:
+        InputError: the server is among the modes.
+    """
+    if search.msa_modes is not None and "server" in search.msa_modes:
+        raise InputError("searches on this machine with --offline", "--msa-mode server", "leave one of them out")
+
+
 def parse_modes(text: str) -> tuple[MsaMode, ...] | None:
     """`embedded,jackhmmer` as modes; None for `auto`.
 

@@ -125,7 +125,9 @@ class Searcher:
         )
         start = time.perf_counter()
         wanted = self.config.selection.max_candidates
-        found = self.scan.scan(query, exclude=numbers, max_hits=wanted if max_identity > 1 else 2 * wanted)
+        limit = max(SURE, self.config.selection.max_e_value)
+        most = wanted if max_identity > 1 else 2 * wanted
+        found = self.scan.scan(query, exclude=numbers, max_e_value=limit, max_hits=most)
         hits = tuple(hit for hit in found if hit.identity < max_identity)[:wanted]
         record = SearchRecord(
             engine=SCAN,
@@ -135,15 +137,16 @@ class Searcher:
             seconds=time.perf_counter() - start,
             command=(f"scan of {library.num_chains} profile models",),
             num_hits=len(hits),
-            options={"max_e_value": SURE, "excluded": len(numbers)},
+            options={"max_e_value": limit, "excluded": len(numbers)},
         )
         return hits, (record,)
 
     def carried(self, hits: Sequence[LibraryHit], length: int) -> CarriedProfile | None:
         """What the hits' own profiles say of the query; None where nothing is known."""
-        if self._template_library is None or not hits:
+        sure = [hit for hit in hits if hit.e_value <= SURE]
+        if self._template_library is None or not sure:
             return None
-        return carried_profile(hits, self._template_library, length)
+        return carried_profile(sure, self._template_library, length)
 
     def _run(self, engine: Engine, query: Query) -> SearchResult:
         return engine.run(query) if self.cache is None else self.cache.get_or_run(engine, query)

@@ -13,7 +13,12 @@ from alphafold_lite.batch.schema import open_journal
 from data_pipeline.parsers.fasta import FastaRecord, RecordProblem
 
 PENDING, ACTIVE, DONE, FAILED = "pending", "active", "done", "failed"
+SEARCHED = "searched"  # by a run that only searches: done, as far as that goes
 RUNNING, LEFT = "running", "interrupted"  # further states of stages
+ANY_LENGTH, PAGE = 2**31, 500
+_HAS_FEATURES = (
+    "AND EXISTS (SELECT 1 FROM stages AS s WHERE s.name = t.name AND s.stage = 'features' AND s.state = 'done') "
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +56,7 @@ class Journal:
     def __init__(self, folder: Path, *, use_wal: bool = True) -> None:
         self._db = open_journal(folder, use_wal=use_wal)
         self.run = 0
+        self.only_searched = False  # `take` leaves out targets without features
 
     def close(self) -> None:
         """Close the file."""
@@ -70,13 +76,18 @@ class Journal:
     @property
     def configuration(self) -> str | None:
         """Digest of the configuration and parameters of the last run."""
-        row = self._db.execute("SELECT value FROM meta WHERE name = 'configuration'").fetchone()
+        return self.note("configuration")
+
+    def note(self, name: str) -> str | None:
+        """What was noted under a name: `configuration`, `search` (the settings), `shard`, `division`."""
+        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return None if row is None else row[0]
 
-    def begin_run(self, configuration: str) -> None:
-        """Begin a run; what an earlier one left unfinished is pending again."""
+    def begin_run(self, configuration: str, **notes: str) -> None:
+        """Begin a run, with what is to be noted of it; what an earlier one left unfinished is pending again."""
         with self.together():
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('configuration', ?)", (configuration,))
+            for name, value in (notes | {"configuration": configuration}).items():
+                self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
             self.run = self._db.execute("INSERT INTO runs (started) VALUES (?)", (time.time(),)).lastrowid or 0
             self.settle()
 
@@ -85,11 +96,11 @@ class Journal:
         self._db.execute("UPDATE targets SET state = ? WHERE state = ?", (PENDING, ACTIVE))
         self._db.execute("UPDATE stages SET state = ? WHERE state = ?", (LEFT, RUNNING))
 
-    def note_run(self, *, seconds: float, fold_seconds: float, ended: str | None = None) -> None:
-        """How long the run has taken so far, and how long of it a fold call ran."""
+    def note_run(self, *, seconds: float, fold_seconds: float, fold_workers: int = 1, ended: str | None = None) -> None:
+        """How long the run has taken so far, and how long fold calls ran in it, of all its folding workers together."""
         self._db.execute(
-            "UPDATE runs SET seconds = ?, fold_seconds = ?, ended = ? WHERE id = ?",
-            (seconds, fold_seconds, ended, self.run),
+            "UPDATE runs SET seconds = ?, fold_seconds = ?, fold_workers = ?, ended = ? WHERE id = ?",
+            (seconds, fold_seconds, fold_workers, ended, self.run),
         )
 
     def is_listed(self, name: str) -> bool:
@@ -97,14 +108,19 @@ class Journal:
         row = self._db.execute("SELECT run FROM targets WHERE name = ?", (name,)).fetchone()
         return row is not None and row[0] == self.run
 
-    def put(self, entry: FastaRecord | RecordProblem, key: str, *, selected: bool) -> Row | None:
-        """List an entry of the FASTA file; gives what was known of the same target, None where it is new or another."""
+    def put(self, entry: FastaRecord | RecordProblem, *keys: str, selected: bool) -> Row | None:
+        """List an entry of the FASTA file; gives what was known of the same target, None where it is new or another.
+
+        Args:
+            keys: its key, and others under which it is the same target.
+        """
+        key = keys[0]
         known = self._db.execute("SELECT * FROM targets WHERE name = ?", (entry.name,)).fetchone()
         usable = isinstance(entry, FastaRecord)
-        if known is not None and usable and known["key"] == key:
+        if known is not None and usable and known["key"] in keys:
             self._db.execute(
-                "UPDATE targets SET number = ?, header = ?, run = ?, selected = ?, record = ? WHERE name = ?",
-                (entry.index, entry.header, self.run, selected, _content(entry), entry.name),
+                "UPDATE targets SET key = ?, number = ?, header = ?, run = ?, selected = ?, record = ? WHERE name = ?",
+                (key, entry.index, entry.header, self.run, selected, _content(entry), entry.name),
             )
             return known
         length = len(entry.sequence) if usable else 0
@@ -118,12 +134,17 @@ class Journal:
             self.failed(entry.name, Failure.of(entry.error))
         return None
 
-    def take(self) -> Target | None:
-        """The longest target that is to be done and whose like is not being done; it is active from now on."""
+    def take(self, *, longest: int = ANY_LENGTH) -> Target | None:
+        """The longest target that is to be done and whose like is not being done; it is active from now on.
+
+        Args:
+            longest: the most residues that it may have.
+        """
         row = self._db.execute(
-            "SELECT * FROM targets AS t WHERE run = ? AND selected = 1 AND state = ? AND NOT EXISTS "
-            "(SELECT 1 FROM targets AS o WHERE o.key = t.key AND o.state = ?) ORDER BY length DESC, number LIMIT 1",
-            (self.run, PENDING, ACTIVE),
+            "SELECT * FROM targets AS t WHERE run = ? AND selected = 1 AND state = ? AND length <= ? AND NOT EXISTS "
+            f"(SELECT 1 FROM targets AS o WHERE o.key = t.key AND o.state = ?) {_HAS_FEATURES if self.only_searched else ''}"
+            "ORDER BY length DESC, number LIMIT 1",
+            (self.run, PENDING, longest, ACTIVE),
         ).fetchone()
         if row is None:
             return None
@@ -162,9 +183,9 @@ class Journal:
              result.error, target.name, result.stage),
         )  # fmt: skip
 
-    def done(self, name: str) -> None:
-        """All stages of a target are done."""
-        self._end(name, DONE, None)
+    def done(self, name: str, state: str = DONE) -> None:
+        """All stages of a target are done, or all that search."""
+        self._end(name, state, None)
 
     def failed(self, name: str, failure: Failure) -> None:
         """A target failed; so did the stage in hand."""
@@ -186,16 +207,32 @@ class Journal:
                 "UPDATE stages SET state = ?, files = '{}' WHERE name = ? AND stage = ?", (PENDING, name, stage)
             )
 
-    def counts(self) -> dict[str, int]:
-        """Selected targets of this run by state."""
+    def counts(self, *, also_done: str = DONE) -> dict[str, int]:
+        """Selected targets of this run by state, with those of a further state counted as done."""
         rows = self._db.execute(
             "SELECT state, count(*) FROM targets WHERE run = ? AND selected GROUP BY state", (self.run,)
         )
-        return dict.fromkeys((PENDING, ACTIVE, DONE, FAILED), 0) | {row[0]: row[1] for row in rows}
+        found: dict[str, int] = dict.fromkeys((PENDING, ACTIVE, DONE, FAILED), 0) | dict(rows)
+        if also_done != DONE:
+            found[DONE] += found.pop(also_done, 0)
+        return found
 
     def names(self) -> Iterator[str]:
         """Names listed in this run."""
         return (row[0] for row in self._db.execute("SELECT name FROM targets WHERE run = ?", (self.run,)))
+
+    def known(self, name: str) -> Row | None:
+        """The row of a target; None where there is none."""
+        return self._db.execute("SELECT * FROM targets WHERE name = ?", (name,)).fetchone()
+
+    def listed_before(self) -> Iterator[FastaRecord]:
+        """The usable records of the run before, in their order, a page held at a time; all its targets go over to this one."""
+        self._db.execute("UPDATE targets SET run = ? WHERE run = (SELECT max(run) FROM targets)", (self.run,))
+        last: tuple[int, str] = (-1, "")
+        query = "SELECT * FROM targets WHERE run = ? AND record != '' AND (number, name) > (?, ?) ORDER BY number, name LIMIT ?"
+        while page := self._db.execute(query, (self.run, *last, PAGE)).fetchall():
+            last = (page[-1]["number"], page[-1]["name"])
+            yield from map(_record, page)
 
     def error_of(self, name: str) -> str | None:
         """Why a target failed."""
@@ -209,12 +246,16 @@ class Journal:
         )
 
     def _target(self, row: Row) -> Target:
-        content = json.loads(row["record"])
-        for name in ("chains", "notices"):
-            content[name] = tuple(content[name])
-        content["replaced"] = tuple((position, letter) for position, letter in content["replaced"])
         stages = self._db.execute("SELECT * FROM stages WHERE name = ? AND state = ?", (row["name"], DONE)).fetchall()
-        return Target(key=row["key"], record=FastaRecord(**content), stages={stage["stage"]: stage for stage in stages})
+        return Target(key=row["key"], record=_record(row), stages={stage["stage"]: stage for stage in stages})
+
+
+def _record(row: Row) -> FastaRecord:
+    content = json.loads(row["record"])
+    for name in ("chains", "notices"):
+        content[name] = tuple(content[name])
+    content["replaced"] = tuple((position, letter) for position, letter in content["replaced"])
+    return FastaRecord(**content)
 
 
 def _content(record: FastaRecord) -> str:

@@ -1,7 +1,7 @@
 """What a target may give up when memory runs out, one rung after another."""
 
 import copy
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -44,10 +44,8 @@ def lightened(predictor: Predictor, rung: Rung) -> Generator[Predictor]:
     """The predictor as the rung has it; parameters are shared, and are back on their device when the context ends."""
     lighter = copy.copy(predictor)
     lighter.models = tuple(_lighter(model, rung) for model in predictor.models)
-    home = predictor.placement.device
-    device = torch.device(rung.device) if rung.device is not None else home
-    precision = "fp32" if device.type == "cpu" and home.type != "cpu" else predictor.placement.precision
-    lighter.placement = Placement(device=device, precision="bf16" if rung.precision == "bf16" else precision)
+    home, lighter.placement = predictor.placement.device, _placement(predictor.placement, rung)
+    device = lighter.placement.device
     moved = device != home
     try:
         if moved:
@@ -56,6 +54,21 @@ def lightened(predictor: Predictor, rung: Rung) -> Generator[Predictor]:
     finally:
         if moved:
             _move(predictor, home)
+
+
+def max_residues(predictor: Predictor, ladder: Sequence[Rung]) -> int | None:
+    """The longest chain that can be folded on any of the rungs, whatever its alignment; None where the system does not tell what is free."""
+    configs = [model.network.config for model in predictor.models]
+    places = {_placement(predictor.placement, rung) for rung in ladder}
+    found = [predictor.costs.max_residues(configs, place) for place in places]
+    known = [length for length in found if length is not None]
+    return max(known) if len(known) == len(found) else None
+
+
+def _placement(home: Placement, rung: Rung) -> Placement:
+    device = torch.device(rung.device) if rung.device is not None else home.device
+    precision = "fp32" if device.type == "cpu" and home.device.type != "cpu" else home.precision
+    return Placement(device=device, precision="bf16" if rung.precision == "bf16" else precision)
 
 
 def _lighter(model: LoadedModel, rung: Rung) -> LoadedModel:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from alphafold_lite.batch.grouping import Grouping
+from alphafold_lite.batch.placement import Place
 from alphafold_lite.common.errors import (
     EXIT_INTERNAL,
     AlphaFoldLiteError,
@@ -26,7 +28,7 @@ _ERRORS = {kind.__name__: kind for kind in (InputError, MissingResourceError, Ta
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One target for one worker. `seconds` are those of the stages before, for `timings.json`."""
+    """One target for one worker, or several short ones for a folding one. `seconds` are those of the stages before, for `timings.json`."""
 
     record: FastaRecord
     folder: Path
@@ -34,6 +36,7 @@ class Job:
     overwrite: bool = False
     rung: int = 0  # of the ladder that a target walks down when memory runs out
     seconds: dict[str, float] = field(default_factory=dict[str, float])
+    others: tuple["Job", ...] = ()  # to be folded in the same passes, with the same rung and no others of their own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,10 +90,13 @@ class StageResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ready:
-    """A worker has loaded what it needs; the folding worker says what it is."""
+    """A worker has loaded what it needs; the folding worker says what it is, and where."""
 
     identity: RunIdentity | None = None
     search: SearchConfig | None = None
+    place: Place | None = None
+    max_residues: int | None = None  # of a chain that can be folded there at all; None: not known
+    grouping: Grouping | None = None  # what it takes together; None: one target at a time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +115,14 @@ class JobEnded:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OfMember:
+    """What is said of one target of a job with several: 0 is the job's own, then its others. The job ends with a `JobEnded` without it."""
+
+    member: int
+    message: Begun | StageResult | JobEnded
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Fatal:
     """The worker could not be set up."""
 
@@ -123,4 +137,4 @@ class LogLine:
     text: str
 
 
-Message = Ready | Begun | StageResult | JobEnded | Fatal | LogLine
+Message = Ready | Begun | StageResult | JobEnded | OfMember | Fatal | LogLine

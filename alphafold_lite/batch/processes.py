@@ -4,7 +4,7 @@ import multiprocessing
 from multiprocessing import forkserver
 from typing import Any
 
-PRELOADED = "alphafold_lite.batch.worker"
+PRELOADED = "alphafold_lite.batch.local"
 
 
 def process_context() -> Any:

@@ -1,11 +1,15 @@
 """From entries on their way to what the progress is told."""
 
+import logging
 from pathlib import Path
 
+from alphafold_lite.batch.entry import Entry
 from alphafold_lite.batch.journal import DONE, FAILED, PENDING
-from alphafold_lite.batch.pools import Entry
 from alphafold_lite.batch.progress import BatchProgress, Standing, TargetEnd
-from data_pipeline.parsers.fasta import RecordProblem
+from data_pipeline.complexes import complex_note
+from data_pipeline.parsers.fasta import FastaRecord, RecordProblem
+
+log = logging.getLogger("alphafold_lite")
 
 
 class Reporter:
@@ -56,3 +60,11 @@ class Reporter:
             seconds=seconds,
         )
         self._progress.standing(standing)
+
+
+def warn_of(record: FastaRecord) -> None:
+    """What `predict` says of a record, too."""
+    for notice in record.notices:
+        log.warning("%s", notice)
+    if (note := complex_note(record.chains)) is not None:
+        log.warning("%s: %s", record.name, note)

@@ -15,7 +15,7 @@ from alphafold_lite.outputs.files import write_atomic
 from alphafold_lite.predict.result import FoldResult
 
 _PROTEIN = ("atom_positions", "atom_mask", "aatype", "residue_index", "chain_index", "b_factors")
-_PLAIN = ("model", "number", "seed", "untrained", "ptm", "max_pae", "num_recycles", "iptm")
+_PLAIN = ("model", "number", "seed", "untrained", "caution", "ptm", "max_pae", "num_recycles", "iptm")
 _TEXT = "text"
 _DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import TextIO
 
-from alphafold_lite.batch.files import STATE_FOLDER
+from alphafold_lite.batch.files import state_path
 from alphafold_lite.batch.schema import open_for_reading
+from alphafold_lite.batch.shards import Shard
 from alphafold_lite.outputs.files import unwritable
 
 COLUMNS = (
@@ -20,15 +21,17 @@ COLUMNS = (
 GIB = 2**30
 
 
-def write_summary(out_dir: Path) -> None:
-    """Write both files into the output folder, whole or not at all.
+def write_summary(out_dir: Path, shard: Shard | None = None) -> None:
+    """Write both files into the output folder, those of a shard beside its journal, whole or not at all.
 
     Raises:
         InputError: no journal, or a folder that cannot be written.
     """
-    with closing(open_for_reading(out_dir / STATE_FOLDER)) as journal:
-        _write(out_dir / "summary.csv", journal, _csv)
-        _write(out_dir / "summary.json", journal, _json)
+    state = state_path(out_dir, shard)
+    folder = out_dir if shard is None else state
+    with closing(open_for_reading(state)) as journal:
+        _write(folder / "summary.csv", journal, _csv)
+        _write(folder / "summary.json", journal, _json)
 
 
 def rows(journal: Connection) -> Iterator[dict[str, object]]:
@@ -45,15 +48,17 @@ def counts(journal: Connection) -> dict[str, int]:
 
 
 def last_run(journal: Connection) -> dict[str, object]:
-    """Seconds of the last run, the share of them in which a fold call ran, and how it ended."""
+    """Seconds of the last run, the share of them in which a fold call ran (the mean of its folding workers), and how it ended."""
     row = journal.execute("SELECT * FROM runs ORDER BY id DESC LIMIT 1").fetchone()
     if row is None:
         return {}
-    share = row["fold_seconds"] / row["seconds"] if row["seconds"] else None
+    workers = row["fold_workers"]
+    share = row["fold_seconds"] / row["seconds"] / workers if row["seconds"] else None
     return {
         "started": row["started"],
         "seconds": round(row["seconds"], 3),
         "fold_share": None if share is None else round(share, 4),
+        "fold_workers": workers,
         "ended": row["ended"],
     }
 

@@ -1,29 +1,23 @@
 """`batch`: many targets, unattended."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from alphafold_lite.batch.processes import warm_up
-from alphafold_lite.batch.settings import BatchSettings, parse_names
-from alphafold_lite.cli import options
-from alphafold_lite.cli.batch_progress import batch_shown
+from alphafold_lite.batch.settings import BatchSettings, parse_names, parse_shard
+from alphafold_lite.cli import batch_options, options
+from alphafold_lite.cli.batch_progress import carry_out
+from alphafold_lite.cli.estimate import show_forecast
 from alphafold_lite.cli.given import prediction_settings, search_config
+from alphafold_lite.common.errors import InputError
 from data_pipeline.search.server.settings import DEFAULT_URL
-
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try targets again that failed in an earlier run.")]
-Only = Annotated[str | None, typer.Option(metavar="NAMES", help="Only these targets, by name, with commas.")]
-SearchWorkers = Annotated[int, typer.Option(metavar="N", help="Processes that search ahead of the folding one.")]
-RelaxWorkers = Annotated[int, typer.Option(metavar="N", help="Processes that relax behind the folding one.")]
-TimeLimit = Annotated[float | None, typer.Option(metavar="SECONDS", help="Give a target up after so long.")]
 
 
 def batch(
     fasta: options.Fasta,
     out_dir: options.OutDir = Path("predictions"),
     params: options.Params = None,
-    models: options.Models = "model_1_ptm",
+    models: options.Models = "auto",
     msa_mode: options.Mode = "auto",
     database: options.Databases = None,
     data_dir: options.DataDir = None,
@@ -45,11 +39,18 @@ def batch(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     relax: options.Relax = "best",
-    retry_failed: RetryFailed = False,
-    only: Only = None,
-    search_workers: SearchWorkers = 1,
-    relax_workers: RelaxWorkers = 1,
-    time_limit: TimeLimit = None,
+    retry_failed: batch_options.RetryFailed = False,
+    only: batch_options.Only = None,
+    search_workers: batch_options.SearchWorkers = 1,
+    relax_workers: batch_options.RelaxWorkers = 1,
+    fold_workers: batch_options.FoldWorkers = None,
+    engine: batch_options.Engine = "local",
+    address: batch_options.Address = None,
+    group_residues: batch_options.GroupResidues = None,
+    time_limit: batch_options.TimeLimit = None,
+    shard: batch_options.ShardOption = None,
+    offline: options.Offline = False,
+    dry_run: batch_options.DryRun = False,
     force: options.Force = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -73,11 +74,16 @@ def batch(
         only=parse_names(only),
         search_workers=search_workers,
         relax_workers=relax_workers,
+        fold_workers=fold_workers,
+        engine=engine,
+        address=address,
+        group_residues=group_residues,
         time_limit=time_limit,
+        shard=parse_shard(shard),
+        offline=offline,
     )
-    warm_up()
-    from alphafold_lite.batch.run import run_batch  # here, so that --help and bad input do not wait for torch
-
-    with batch_shown(quiet=quiet, as_json=as_json) as progress:
-        code = run_batch(settings, progress)
-    raise typer.Exit(code)
+    if dry_run and shard is not None:
+        raise InputError("--dry-run for the whole FASTA file", f"--shard {shard}", "leave one of them out")
+    if dry_run:
+        raise typer.Exit(show_forecast(settings, resumes=True, quiet=quiet, as_json=as_json))
+    raise typer.Exit(carry_out(settings, quiet=quiet, as_json=as_json))

@@ -8,15 +8,19 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from alphafold_lite.batch.processes import warm_up
 from alphafold_lite.batch.progress import Standing, TargetEnd
+from alphafold_lite.batch.settings import BatchSettings
 from alphafold_lite.cli.terminal import logged, one_line
+
+RESULT = "ranked_0.pdb"
 
 
 class BatchLines:
     """A line (or a JSON object) on stdout for each target, and on a terminal a bar with where the batch stands."""
 
-    def __init__(self, bars: Progress | None, *, as_json: bool) -> None:
-        self._bars, self._as_json = bars, as_json
+    def __init__(self, bars: Progress | None, *, as_json: bool, result: str = RESULT) -> None:
+        self._bars, self._as_json, self._result = bars, as_json, result
         self._task = None if bars is None else bars.add_task("", total=None, detail="loading")
 
     def standing(self, standing: Standing) -> None:
@@ -31,7 +35,7 @@ class BatchLines:
 
     def ended(self, end: TargetEnd) -> None:
         """Print what became of a target."""
-        print(json.dumps(_to_json_dict(end)) if self._as_json else _line(end), flush=True)
+        print(json.dumps(_to_json_dict(end)) if self._as_json else _line(end, self._result), flush=True)
 
 
 def standing_text(standing: Standing) -> str:
@@ -54,14 +58,35 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def batch_shown(*, quiet: bool, as_json: bool) -> Generator[BatchLines]:
-    """Route the log to stderr and give the progress that suits it, until the context ends."""
+def batch_shown(*, quiet: bool, as_json: bool, result: str = RESULT) -> Generator[BatchLines]:
+    """Route the log to stderr and give the progress that suits it, until the context ends.
+
+    Args:
+        result: the file that the line of a target names.
+    """
+    with bars_shown(quiet=quiet) as bars:
+        yield BatchLines(bars, as_json=as_json, result=result)
+
+
+@contextmanager
+def bars_shown(*, quiet: bool) -> Generator[Progress | None]:
+    """Route the log to stderr until the context ends; bars where that is a terminal."""
     with logged(quiet=quiet) as console:
         if quiet or not console.is_terminal:
-            yield BatchLines(None, as_json=as_json)
+            yield None
             return
         with _bars(console) as bars:
-            yield BatchLines(bars, as_json=as_json)
+            yield bars
+
+
+def carry_out(settings: BatchSettings, *, quiet: bool, as_json: bool) -> int:
+    """Run a batch and show it; the exit code."""
+    warm_up()
+    from alphafold_lite.batch.run import run_batch  # here, so that --help and bad input do not wait for torch
+
+    result = "features.npz" if settings.part == "search" else RESULT
+    with batch_shown(quiet=quiet, as_json=as_json, result=result) as progress:
+        return run_batch(settings, progress)
 
 
 def _bars(console: Console) -> Progress:
@@ -75,15 +100,15 @@ def _bars(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True, redirect_stdout=drawn, redirect_stderr=False)
 
 
-def _line(end: TargetEnd) -> str:
+def _line(end: TargetEnd, result: str) -> str:
     if end.error is not None:
         return f"{end.name}: failed: {one_line(end.error)}"
     if end.copied_from is not None:
-        return f"{end.name}: the same sequence as {end.copied_from}, {end.folder / 'ranked_0.pdb'}"
+        return f"{end.name}: the same sequence as {end.copied_from}, {end.folder / result}"
     caution = "UNTRAINED network, not a prediction: " if end.untrained else ""
     plddt = "done" if end.mean_plddt is None else f"mean pLDDT {end.mean_plddt:.1f}"
     ptm = "" if end.ptm is None else f", pTM {end.ptm:.2f}"
-    return f"{end.name}: {caution}{plddt}{ptm}, {end.folder / 'ranked_0.pdb'}"
+    return f"{end.name}: {caution}{plddt}{ptm}, {end.folder / result}"
 
 
 def _to_json_dict(end: TargetEnd) -> dict[str, object]:

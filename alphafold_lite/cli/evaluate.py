@@ -50,7 +50,7 @@ PlotFile = Annotated[
 def evaluate(
     dataset: Dataset,
     params: options.Params = None,
-    models: options.Models = "model_1_ptm",
+    models: options.Models = "auto",
     limit: Limit = None,
     only: Only = None,
     seed: options.Seed = 0,

@@ -13,7 +13,20 @@ from typing import Any, NoReturn
 
 import typer
 
-from alphafold_lite.cli import batch, cache, evaluate, library, predict, status, train
+from alphafold_lite.cli import (
+    batch,
+    cache,
+    estimate,
+    evaluate,
+    finetune,
+    fold,
+    library,
+    merge,
+    predict,
+    search,
+    status,
+    train,
+)
 from alphafold_lite.cli.options import Version
 from alphafold_lite.cli.terminal import one_line
 from alphafold_lite.common.errors import EXIT_INPUT, EXIT_INTERNAL, EXIT_INTERRUPTED, AlphaFoldLiteError
@@ -35,9 +48,14 @@ def about(version: Version = False) -> None:
 
 app.command(name="predict")(predict.predict)
 app.command(name="batch", context_settings=SETTINGS)(batch.batch)
+app.command(name="search", context_settings=SETTINGS)(search.search)
+app.command(name="fold", context_settings=SETTINGS)(fold.fold)
+app.command(name="merge", context_settings=SETTINGS)(merge.merge)
+app.command(name="estimate", context_settings=SETTINGS)(estimate.estimate)
 app.command(name="status", context_settings=SETTINGS)(status.status)
 app.command(name="train", context_settings=SETTINGS)(train.train)
 app.command(name="evaluate", context_settings=SETTINGS)(evaluate.evaluate)
+app.command(name="finetune", context_settings=SETTINGS)(finetune.finetune)
 app.add_typer(library.app, name="library", context_settings=SETTINGS)
 app.add_typer(cache.app, name="cache", context_settings=SETTINGS)
 predict_app.command(name="predict")(predict.predict)

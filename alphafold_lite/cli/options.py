@@ -14,11 +14,17 @@ Params = Annotated[
     str | None,
     typer.Option(
         metavar="NAME_OR_PATH",
-        help="A model's name, a file or folder of parameters, or random:SEED (untrained, for trials). "
-        "Default: official parameters in $ALPHAFOLD_LITE_PARAMS or the user data folder.",
+        help="A model's name, a file or folder of parameters, lite (bundled), or random:SEED (untrained, for trials). "
+        "Default: official parameters in $ALPHAFOLD_LITE_PARAMS or the user data folder; where there are none, lite.",
     ),
 ]
-Models = Annotated[str, typer.Option(metavar="NAMES", help="Models by name, with commas, or 'all': the five with PAE.")]
+Models = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES",
+        help="Models by name, with commas; 'all': the five with PAE; 'auto': model_1_ptm, or the bundled lite.",
+    ),
+]
 Msa = Annotated[
     Path | None, typer.Option(metavar="FILE.a3m|FILE.sto", help="An alignment whose first row is the query.")
 ]
@@ -74,6 +80,9 @@ Force = Annotated[bool, typer.Option("--force", help="Take sequences that look l
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results of another configuration.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, only warnings and results.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a target.")]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Open no internet socket; what would need one is refused at the start.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 

@@ -1,17 +1,21 @@
 """`predict`: options in, one report a target out."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from alphafold_lite.batch.settings import BatchSettings
 from alphafold_lite.cli import options
 from alphafold_lite.cli.given import prediction_settings, search_config
+from alphafold_lite.cli.predict_many import on_disk, predict_many
 from alphafold_lite.cli.terminal import shown
 from alphafold_lite.predict.settings import Settings
-from data_pipeline.config import SearchConfig
-from data_pipeline.parsers.fasta import FastaReading, read_fasta
+from data_pipeline.config import SearchConfig, check_offline
+from data_pipeline.parsers.fasta import FastaReading, parse_fasta, read_fasta
+from data_pipeline.parsers.text import STANDARD_INPUT, read_text
 from data_pipeline.search.server.settings import DEFAULT_URL
 
 if TYPE_CHECKING:
@@ -22,7 +26,7 @@ def predict(
     fasta: options.Fasta,
     out_dir: options.OutDir = Path("predictions"),
     params: options.Params = None,
-    models: options.Models = "model_1_ptm",
+    models: options.Models = "auto",
     msa: options.Msa = None,
     msa_mode: options.Mode = "auto",
     database: options.Databases = None,
@@ -45,6 +49,7 @@ def predict(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     relax: options.Relax = "best",
+    offline: options.Offline = False,
     force: options.Force = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -54,11 +59,32 @@ def predict(
 ) -> None:
     """Predict the structure of every protein in a FASTA file: a folder of PDB and score files for each.
 
+    Several records are a batch: the same command goes on after whatever ended it.
+
     Exit codes: 0 done, 2 usage or input, 3 some targets failed, 4 parameters, tool or device missing, 130 interrupted, 1 internal.
     """
     given = dict(locals())
     settings, search = prediction_settings(given), search_config(given)
-    reading = read_fasta(fasta, force=force)
+    if offline:
+        check_offline(search)
+    text = read_text(fasta) if fasta == STANDARD_INPUT else None
+    reading = (
+        read_fasta(fasta, force=force) if text is None else parse_fasta(text, source="standard input", force=force)
+    )
+    if len(reading.records) + len(reading.problems) > 1 and msa is None:
+        with nullcontext(fasta) if text is None else on_disk(text) as source:
+            batch = BatchSettings(
+                fasta=source,
+                out_dir=out_dir,
+                params=params,
+                prediction=settings,
+                search=search,
+                force=force,
+                overwrite=overwrite,
+                retry_failed=True,
+                offline=offline,
+            )
+            raise typer.Exit(predict_many(batch, quiet=quiet, as_json=as_json))
     from alphafold_lite.predict.targets import Request  # here, so that --help and bad input do not wait for torch
 
     request = Request(out_dir=out_dir, msa=msa, overwrite=overwrite, debug=debug)
@@ -92,7 +118,7 @@ def _line(report: "TargetReport") -> str:
     if report.error is not None:
         return f"{report.name}: failed"
     best = report.results[0]
-    caution = "UNTRAINED network, not a prediction: " if best.untrained else ""
+    caution = "UNTRAINED network, not a prediction: " if best.untrained else f"{best.model}: " if best.caution else ""
     ptm = "" if best.ptm is None else f", pTM {best.ptm:.2f}"
     iptm = "" if best.iptm is None else f", ipTM {best.iptm:.2f}"
     return f"{report.name}: {caution}mean pLDDT {best.mean_plddt:.1f}{ptm}{iptm}, {report.folder / 'ranked_0.pdb'}"

@@ -24,7 +24,16 @@ def status(out: Out, as_json: Json = False, debug: options.Debug = False) -> Non
         return
     targets = found.targets
     at_work = "running" if found.is_running else f"not running ({found.run.get('ended') or 'stopped'})"
-    print(f"{out}: {at_work}; {targets['done']} of {sum(targets.values())} targets done, {targets['failed']} failed")
+    searched = f", {targets['searched']} searched" if "searched" in targets else ""
+    total = sum(targets.values())
+    print(f"{out}: {at_work}; {targets['done']} of {total} targets done, {targets['failed']} failed{searched}")
+    for one in found.shards:
+        if one.targets is not None:
+            standing = "running" if one.is_running else "not running"
+            states = ", ".join(f"{number} {state}" for state, number in one.targets.items() if number)
+            print(f"  shard {one.shard}: {standing}; {states or 'no targets'}")
+    if found.missing:
+        print(f"  shards without a journal here: {', '.join(found.missing)}")
     for stage, states in found.stages.items():
         print(f"  {stage}: {', '.join(f'{number} {state}' for state, number in sorted(states.items()))}")
     if found.rate:

@@ -17,7 +17,7 @@ def report_json(evaluation: Evaluation) -> str:
     content: dict[str, object] = {
         "complete": len(evaluation.reports) + len(evaluation.failures) == len(evaluation.chains),
         "untrained": untrained,
-        "note": UNTRAINED if untrained else None,
+        "note": UNTRAINED if untrained else evaluation.model.source.caution or None,
         "run": _run(evaluation),
         "summary": summarise(scores, seed=seed),
         "calibration": calibration_table(scores, seed=seed),

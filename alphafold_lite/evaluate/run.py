@@ -150,10 +150,7 @@ class Evaluation:
         if not torch.isfinite(folded.prediction.atom37_positions).all():
             found = "numbers that are not finite"
             raise TargetError(f"coordinates for {chain.id}", found, "check how the parameters were trained")
-        source = self.model.source
-        return to_result(
-            folded, features, model=source.name, number=0, seed=prediction.seed, untrained=source.untrained
-        )
+        return to_result(folded, features, source=self.model.source, number=0, seed=prediction.seed)
 
     def features(self, chain: Chain) -> Features:
         """What the network is given; with inputs `search` exactly what `predict` would make of the sequence, but for what is left out."""

@@ -7,10 +7,12 @@ from pathlib import Path
 from alphafold_lite.common.errors import InputError
 
 RUN_FILE = "run.json"
+SEARCH_FILE = "search.json"  # in its place where a target is searched and not folded
 
 # Every name this program gives to a file in a target's folder.
 _OWN_FILES = (
     RUN_FILE,
+    SEARCH_FILE,
     "unrelaxed_*.pdb",
     "relaxed_*.pdb",
     "ranked_*.pdb",
@@ -58,7 +60,9 @@ def unwritable(folder: Path, error: OSError) -> InputError:
     )
 
 
-def fresh_output_folder(folder: Path, fingerprint: str, *, overwrite: bool = False) -> Path:
+def fresh_output_folder(
+    folder: Path, fingerprint: str, *, overwrite: bool = False, record_name: str = RUN_FILE
+) -> Path:
     """Make the folder of one target ready for the results of the run that `fingerprint` identifies.
 
     A folder that holds results of the same run is accepted as it is (they are written again). With `overwrite`, results of
@@ -66,6 +70,7 @@ def fresh_output_folder(folder: Path, fingerprint: str, *, overwrite: bool = Fal
 
     Args:
         fingerprint: `RunRecord.fingerprint` of the run that is about to write.
+        record_name: the file that tells the fingerprint of what is there.
 
     Raises:
         InputError: results of another configuration are there and `overwrite` is off, or the folder cannot be made or written.
@@ -73,7 +78,7 @@ def fresh_output_folder(folder: Path, fingerprint: str, *, overwrite: bool = Fal
     try:
         folder.mkdir(parents=True, exist_ok=True)
         present = sorted(path for pattern in _OWN_FILES for path in folder.glob(pattern))
-        if present and _fingerprint_in(folder / RUN_FILE) != fingerprint:
+        if present and fingerprint_in(folder / record_name) != fingerprint:
             if not overwrite:
                 raise InputError(
                     f"no results of another configuration in {folder}",
@@ -87,7 +92,7 @@ def fresh_output_folder(folder: Path, fingerprint: str, *, overwrite: bool = Fal
     return folder
 
 
-def _fingerprint_in(run_file: Path) -> str | None:
+def fingerprint_in(run_file: Path) -> str | None:
     """What an earlier run left in its record; None where there is no readable record."""
     if not run_file.is_file():
         return None

@@ -67,13 +67,22 @@ def check_fits(peak: float, device: torch.device, *, num_res: int) -> None:
     Raises:
         DoesNotFitError: `peak` bytes are more than the device has free.
     """
-    free = _free_bytes(device)
+    free = free_bytes(device)
     if free is not None and peak > free:
         raise DoesNotFitError(
             f"about {peak / GIB:.1f} GiB of free memory on {device.type} for {num_res} residues",
             f"{free / GIB:.1f} GiB",
             "use a shorter sequence, a smaller --max-msa, or a machine with more memory",
         )
+
+
+def too_long(num_res: int, max_residues: int) -> DoesNotFitError:
+    """The error for a target that is refused before anything is searched."""
+    return DoesNotFitError(
+        f"at most {max_residues} residues, for which the free memory is just enough",
+        str(num_res),
+        "use a shorter sequence, or a machine with more memory",
+    )
 
 
 def out_of_memory(device: torch.device, *, num_res: int) -> DoesNotFitError:
@@ -92,7 +101,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and "alloc" in str(error) and "memory" in str(error)
 
 
-def _free_bytes(device: torch.device) -> float | None:
+def free_bytes(device: torch.device) -> float | None:
     """Free memory in bytes, or None where the system does not tell."""
     if device.type == "cuda":
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)

@@ -1,20 +1,23 @@
 """The output folder of one target, under AlphaFold's file names. Every file appears whole or not at all."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from alphafold_lite.common.chains import CHAIN_IDS
 from alphafold_lite.common.errors import InputError
 from alphafold_lite.outputs import pae_plot, scores
-from alphafold_lite.outputs.files import RUN_FILE, fresh_output_folder, write_atomic
-from alphafold_lite.outputs.run_record import RunRecord, sha256_of
+from alphafold_lite.outputs.files import RUN_FILE, SEARCH_FILE, fresh_output_folder, write_atomic
+from alphafold_lite.outputs.run_record import RunRecord, package_versions, sha256_of
 from alphafold_lite.predict.collect import Collected
+from alphafold_lite.predict.familiar import chains_learnt, familiar_hits_note, familiar_note
 from alphafold_lite.predict.predictor import Predictor
 from alphafold_lite.predict.result import IPTM_WEIGHT, PTM_WEIGHT, UNTRAINED, FoldResult, ranking_scores
 from data_pipeline.complexes import complex_note
 from data_pipeline.feature_file import save_features
 from data_pipeline.parsers.fasta import FastaRecord
+from data_pipeline.templates.selection import TemplateOutcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +29,7 @@ class RunIdentity:
     parameters: tuple[dict[str, object], ...]
     device: str
     note: str | None
+    learnt: frozenset[str] = frozenset()  # chains of the library that any of the networks was trained on
 
 
 def run_identity(predictor: Predictor) -> RunIdentity:
@@ -56,17 +60,13 @@ def run_identity(predictor: Predictor) -> RunIdentity:
             for model in models
         ),
         device=f"{placement.device.type}, {placement.precision}{threads}",
-        note=UNTRAINED if predictor.untrained else None,
+        note=_note(predictor),
+        learnt=chains_learnt(predictor),
     )
 
 
-def run_record(predictor: Predictor, record: FastaRecord, collected: Collected) -> RunRecord:
-    """What decides the results of one target, and how its inputs were found."""
-    return target_record(run_identity(predictor), record, collected)
-
-
 def target_record(identity: RunIdentity, record: FastaRecord, collected: Collected) -> RunRecord:
-    """As `run_record`, where there is no predictor."""
+    """What decides the results of one target, and how its inputs were found."""
     return RunRecord(
         target=target_entry(record),
         configuration=identity.configuration
@@ -80,7 +80,32 @@ def target_record(identity: RunIdentity, record: FastaRecord, collected: Collect
         device=identity.device,
         searches=collected.searches,
         msa_depth=collected.depth.to_json_dict(),
-        note=_joined(identity.note, complex_note(record.chains)),
+        note=_joined(identity.note, familiar_note(collected, identity.learnt), complex_note(record.chains)),
+    )
+
+
+def adopted_record(
+    identity: RunIdentity, record: FastaRecord, searched: RunRecord, outcomes: Iterable[TemplateOutcome]
+) -> RunRecord:
+    """The record of a target that was searched elsewhere, for a run that folds it: as `target_record` has it.
+
+    Args:
+        searched: the record that the search left.
+        outcomes: the fate of its template hits.
+
+    Raises:
+        KeyError: a record that no search left.
+    """
+    found = {name: searched.configuration[name] for name in ("msas", "templates")}
+    return replace(
+        searched,
+        target=target_entry(record),
+        configuration=identity.configuration | found,
+        seeds=identity.seeds,
+        parameters=identity.parameters,
+        device=identity.device,
+        note=_joined(identity.note, familiar_hits_note(outcomes, identity.learnt), complex_note(record.chains)),
+        versions=package_versions(),
     )
 
 
@@ -98,21 +123,30 @@ def target_entry(record: FastaRecord) -> dict[str, object]:
     return target
 
 
+def _note(predictor: Predictor) -> str | None:
+    if predictor.untrained:
+        return UNTRAINED
+    return _joined(*dict.fromkeys(model.source.caution for model in predictor.models if model.source.caution))
+
+
 def _joined(*notes: str | None) -> str | None:
     return "; ".join(note for note in notes if note is not None) or None
 
 
 class TargetFolder:
-    """Writes the results of one target into `OUT/NAME/`.
+    """Writes the results of one target into `OUT/NAME/`; a record without parameters, of a search alone, is `search.json` there.
 
     Raises:
         InputError: results of another configuration are there and `overwrite` is off, or the folder cannot be written.
     """
 
     def __init__(self, path: Path, record: RunRecord, *, overwrite: bool) -> None:
-        self.path = fresh_output_folder(path, record.fingerprint, overwrite=overwrite)
+        name = RUN_FILE if record.parameters else SEARCH_FILE
+        self.path = fresh_output_folder(path, record.fingerprint, overwrite=overwrite, record_name=name)
         self._note = record.note
-        write_atomic(path / RUN_FILE, record.to_json())  # first, so that an interrupted run is known for what it is
+        write_atomic(path / name, record.to_json())  # first, so that an interrupted run is known for what it is
+        if name == RUN_FILE:
+            (path / SEARCH_FILE).unlink(missing_ok=True)  # of an earlier search, which this run makes anew
 
     @classmethod
     def reopened(cls, path: Path) -> "TargetFolder":
@@ -149,7 +183,7 @@ class TargetFolder:
             return
         write_atomic(self.path / f"pae_{result.stem}.json", scores.pae_json(result.pae, result.max_pae, spans=spans))
         if len(spans) > 1 and pae_plot.available():
-            title = _joined(result.stem, None if result.note is None else "UNTRAINED, not a prediction") or ""
+            title = _joined(result.stem, "UNTRAINED, not a prediction" if result.untrained else None) or ""
             png = pae_plot.pae_png(result.pae, result.max_pae, spans, title=title)
             write_atomic(self.path / f"pae_{result.stem}.png", png)
 

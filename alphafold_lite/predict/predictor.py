@@ -18,7 +18,14 @@ from alphafold_lite.kernels.fast import fast
 from alphafold_lite.model.alphafold import AlphaFold
 from alphafold_lite.model.batch import Batch
 from alphafold_lite.predict.collect import Collected, collect
-from alphafold_lite.predict.device import check_fits, is_out_of_memory, out_of_memory, peak_bytes, place
+from alphafold_lite.predict.costs import Costs, load_of
+from alphafold_lite.predict.device import (
+    check_fits,
+    is_out_of_memory,
+    out_of_memory,
+    place,
+)
+from alphafold_lite.predict.forecast import Load
 from alphafold_lite.predict.progress import Progress, Silent, watched_blocks
 from alphafold_lite.predict.result import FoldResult, ranking_scores, to_result
 from alphafold_lite.predict.settings import RelaxChoice, Settings, SettingsKeywords
@@ -34,6 +41,7 @@ from data_pipeline.sampling import SamplingConfig, sample
 from data_pipeline.searcher import ANY_IDENTITY, Searcher
 
 log = logging.getLogger(__name__)
+WEAKEST_HIT = 1.0  # E-value of templates for networks that are told it, as they were trained
 UNTRAINED_ITERATIONS = 200  # of the minimiser, a round
 
 
@@ -50,7 +58,8 @@ class Predictor:
     """Loads parameters once and folds many sequences.
 
     Args:
-        params: `random:SEED` (untrained), a file or folder of parameters; None takes the official ones where they are found.
+        params: `random:SEED` (untrained), a file or folder of parameters, `lite`; None takes the official ones where they are found, else
+            the bundled `lite`.
         settings: everything else; the defaults of `Settings` if left out.
         search: where alignments and templates are looked for; the defaults of `SearchConfig` (the embedded library) if left out.
         progress: told about stages, recycles and blocks.
@@ -78,7 +87,11 @@ class Predictor:
             self.relax_choice = "none"
             log.warning("structures stay unrelaxed: %s", reason)
         self.search = search or SearchConfig()
+        self.costs = Costs()
         self.models = tuple(self._load(source) for source in resolve(params, self.settings.models, model_config))
+        for model in self.models:
+            if model.source.caution:
+                log.warning("%s", model.source.caution)
 
     def _load(self, source: ParameterSource) -> LoadedModel:
         self.progress.stage(f"load {source.origin}")
@@ -102,10 +115,13 @@ class Predictor:
         Raises:
             InputError: templates are required of models that read none.
         """
-        config, reads = self.search, any(model.network.config.template is not None for model in self.models)
+        config, templates = self.search, [model.network.config.template for model in self.models]
+        reads = any(template is not None for template in templates)
         if not reads and config.require_template:
             found = ", ".join(model.source.name for model in self.models)
             raise InputError("a model that reads templates (--require-template)", found, "choose another model")
+        if any(template is not None and template.hit_quality for template in templates):
+            config = replace(config, selection=replace(config.selection, max_e_value=WEAKEST_HIT))
         if not reads and not any(model.sampling.carried_profile for model in self.models):
             config = replace(config, templates=NO_TEMPLATES, template_files=())
         return config
@@ -185,9 +201,7 @@ class Predictor:
 
         def inputs(number_of_pass: int) -> Sequence[Batch]:
             self.progress.recycle(number_of_pass + 1, settings.num_recycles + 1)
-            rng = np.random.default_rng((seed, number_of_pass))
-            sampled = sample(features, model.sampling, rng)
-            return (Batch.from_features(sampled, device=device, num_templates=model.sampling.max_templates),)
+            return (self.draw(features, model, seed, number_of_pass),)
 
         try:
             with watched_blocks(model.network.evoformer.blocks, self.progress):
@@ -202,25 +216,29 @@ class Predictor:
             if is_out_of_memory(error):
                 raise out_of_memory(device, num_res=len(features.sequence)) from error
             raise
-        source = model.source
-        return to_result(folded, features, model=source.name, number=number, seed=seed, untrained=source.untrained)
+        return to_result(folded, features, source=model.source, number=number, seed=seed)
+
+    def draw(self, features: Features, model: LoadedModel, seed: int, number_of_pass: int) -> Batch:
+        """The network's input for one pass."""
+        sampled = sample(features, model.sampling, np.random.default_rng((seed, number_of_pass)))
+        return Batch.from_features(sampled, device=self.placement.device, num_templates=model.sampling.max_templates)
 
     def check_length(self, num_res: int) -> None:
         """Raise TargetError where a chain of this length cannot fit whatever its alignment, before anything is searched."""
         peaks = [
-            peak_bytes(model.network.config, num_res=num_res, num_clusters=1, num_extra=1) for model in self.models
+            self.costs.bytes_beyond(model.network.config, self.placement, Load(num_res=num_res))
+            for model in self.models
         ]
         check_fits(max(peaks), self.placement.device, num_res=num_res)
 
     def check_memory(self, features: Features) -> None:
         """Raise TargetError where any of the models would need more memory than is free."""
-        num_res, rows = len(features.sequence), len(features.msa)
+        num_res, rows, templates = len(features.sequence), len(features.msa), features.templates is not None
         peaks = [
-            peak_bytes(
+            self.costs.bytes_beyond(
                 model.network.config,
-                num_res=num_res,
-                num_clusters=min(rows, model.sampling.max_clusters),
-                num_extra=min(rows, model.sampling.max_extra),
+                self.placement,
+                load_of(model.sampling, num_res=num_res, rows=rows, templates=templates),
             )
             for model in self.models
         ]

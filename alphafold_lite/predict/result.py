@@ -17,6 +17,7 @@ from alphafold_lite.inference.recycling import Folded
 from alphafold_lite.outputs.files import write_atomic
 from alphafold_lite.outputs.pdb import to_pdb
 from alphafold_lite.relax.result import RelaxResult
+from alphafold_lite.weights.registry import ParameterSource
 
 UNTRAINED = "UNTRAINED: random parameters; this structure and its scores are not a prediction"
 MODELLED = "predicted by alphafold_lite; B-factor column: pLDDT, 0-100"
@@ -42,6 +43,7 @@ class FoldResult:
     num_recycles: int  # made, which may be fewer than asked for
     relaxation: RelaxResult | None = None
     iptm: float | None = None
+    caution: str = ""  # what the parameters say of their accuracy
 
     @property
     def stem(self) -> str:
@@ -76,8 +78,8 @@ class FoldResult:
 
     @property
     def note(self) -> str | None:
-        """What every output of an untrained model carries."""
-        return UNTRAINED if self.untrained else None
+        """What every output carries: of an untrained model, or of one that says how accurate it is."""
+        return UNTRAINED if self.untrained else self.caution or None
 
     def unrelaxed_pdb(self) -> str:
         """PDB text of the network's own structure."""
@@ -109,7 +111,7 @@ class FoldResult:
         lines = (MODELLED, f"model {self.model}, seed {self.seed}, {kind}")
         if len(self.chains) > 1:
             lines += (f"chains {', '.join(chain.id for chain in self.chains)} predicted together as a complex",)
-        return (UNTRAINED, *lines) if self.untrained else lines
+        return lines if self.note is None else (self.note, *lines)
 
 
 def ranking_scores(results: Sequence[FoldResult]) -> tuple[str, list[float]]:
@@ -125,7 +127,7 @@ def ranking_scores(results: Sequence[FoldResult]) -> tuple[str, list[float]]:
     return "plddts", [result.mean_plddt for result in results]
 
 
-def to_result(folded: Folded, features: Features, *, model: str, number: int, seed: int, untrained: bool) -> FoldResult:
+def to_result(folded: Folded, features: Features, *, source: ParameterSource, number: int, seed: int) -> FoldResult:
     """Scores from logits, and the structure as a `Protein` that carries pLDDT as B-factors; each chain of a complex is numbered from 1."""
     prediction = folded.prediction
     plddt = _array(confidence.plddt(prediction.logits.plddt))
@@ -139,10 +141,11 @@ def to_result(folded: Folded, features: Features, *, model: str, number: int, se
             chain_index = torch.as_tensor(features.chain_index, device=prediction.logits.pae.device)
             iptm = float(confidence.ptm(prediction.logits.pae, asym_id=chain_index))
     return FoldResult(
-        model=model,
+        model=source.name,
         number=number,
         seed=seed,
-        untrained=untrained,
+        untrained=source.untrained,
+        caution=source.caution,
         unrelaxed=Protein(
             atom_positions=_array(prediction.atom37_positions) * mask[..., None],
             atom_mask=mask,

@@ -9,7 +9,7 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PrecisionName = Literal["auto", "fp32", "bf16"]
 RelaxChoice = Literal["none", "best", "all"]
 
-DEFAULT_MODELS = ("model_1_ptm",)
+DEFAULT_MODELS = ("auto",)  # as `weights.registry.resolve` has it
 ALL_MODELS = tuple(f"model_{number}_ptm" for number in range(1, 6))
 MAX_RECYCLES, MAX_SEEDS = 100, 1000
 MAX_SEED = 2**31 - 1

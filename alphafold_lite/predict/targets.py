@@ -13,10 +13,11 @@ from alphafold_lite.common.errors import EXIT_INTERNAL, EXIT_OK, EXIT_SOME_FAILE
 from alphafold_lite.common.features import Features
 from alphafold_lite.predict.collect import tell
 from alphafold_lite.predict.device import is_out_of_memory, out_of_memory
-from alphafold_lite.predict.folder import TargetFolder, run_record
-from alphafold_lite.predict.predictor import Predictor, ranked
+from alphafold_lite.predict.familiar import familiar_note
+from alphafold_lite.predict.folder import TargetFolder, run_identity, target_record
+from alphafold_lite.predict.predictor import LoadedModel, Predictor, ranked
 from alphafold_lite.predict.progress import Progress
-from alphafold_lite.predict.result import UNTRAINED, FoldResult
+from alphafold_lite.predict.result import FoldResult
 from data_pipeline.complexes import complex_note
 from data_pipeline.parsers.fasta import FastaReading, FastaRecord, RecordProblem
 from data_pipeline.pipeline import read_alignment
@@ -57,23 +58,29 @@ class TargetReport:
             "folder": str(self.folder),
             "seconds": round(self.seconds, 3),
             "untrained": untrained,
-            "note": UNTRAINED if untrained else None,
+            "note": next((result.note for result in self.results), None),
             "models": [self._model(result, rank) for rank, result in enumerate(self.results)],
         }
 
     def _model(self, result: FoldResult, rank: int) -> dict[str, object]:
         relaxation = result.relaxation
-        interface = {} if result.iptm is None else {"iptm": round(result.iptm, 4)}
-        return {
-            "name": result.stem,
-            "seed": result.seed,
-            "mean_plddt": round(result.mean_plddt, 2),
-            "ptm": None if result.ptm is None else round(result.ptm, 4),
-            **interface,
-            "recycles": result.num_recycles,
+        return folded_entry(result) | {
             "relaxation": None if relaxation is None else relaxation.status,
             "pdb": str(self.folder / f"ranked_{rank}.pdb"),
         }
+
+
+def folded_entry(result: FoldResult) -> dict[str, object]:
+    """What `--json` prints of a structure before it is relaxed."""
+    interface = {} if result.iptm is None else {"iptm": round(result.iptm, 4)}
+    return {
+        "name": result.stem,
+        "seed": result.seed,
+        "mean_plddt": round(result.mean_plddt, 2),
+        "ptm": None if result.ptm is None else round(result.ptm, 4),
+        **interface,
+        "recycles": result.num_recycles,
+    }
 
 
 class Relaxer(Protocol):
@@ -85,6 +92,18 @@ class Relaxer(Protocol):
 
     def relax(self, result: FoldResult, rank: int) -> FoldResult:
         """The result after relaxation, or as it was."""
+        ...
+
+
+class Folder(Protocol):
+    """What folds; a `Predictor` does."""
+
+    def runs(self) -> Iterator[tuple[LoadedModel, int]]:
+        """Every model with every number N of `pred_N`."""
+        ...
+
+    def run(self, features: Features, model: LoadedModel, number: int) -> FoldResult:
+        """One model, one seed, no relaxation."""
         ...
 
 
@@ -175,9 +194,12 @@ def _predict(record: FastaRecord, predictor: Predictor, request: Request, path: 
         collected = predictor.collect(record, alignments)
         features = collected.features
         predictor.check_memory(features)
-        folder = TargetFolder(path, run_record(predictor, record, collected), overwrite=request.overwrite)
+        identity = run_identity(predictor)
+        folder = TargetFolder(path, target_record(identity, record, collected), overwrite=request.overwrite)
         folder.write_features(collected)
     tell(record.name, collected)
+    if (note := familiar_note(collected, identity.learnt)) is not None:
+        log.warning("%s: %s", record.name, note)
     ranking = fold_models(record.name, predictor, features, folder, clock)
     relaxed = relax_ranked(record.name, ranking, predictor, folder, clock)
     folder.write_metrics(relaxed, clock.seconds)
@@ -186,7 +208,7 @@ def _predict(record: FastaRecord, predictor: Predictor, request: Request, path: 
 
 def fold_models(
     name: str,
-    predictor: Predictor,
+    predictor: Folder,
     features: Features,
     folder: TargetFolder,
     clock: Clock,
@@ -200,7 +222,7 @@ def fold_models(
     """
     found: list[FoldResult] = []
     for model, number in predictor.runs():
-        with clock.stage(f"predict {model.source.name}_pred_{number}"):
+        with clock.stage(fold_stage(model, number)):
             result = predictor.run(features, model, number)
             if check is not None:
                 check(result)
@@ -210,6 +232,11 @@ def fold_models(
     ranking = ranked(found)
     folder.write_ranking(ranking)
     return ranking
+
+
+def fold_stage(model: LoadedModel, number: int) -> str:
+    """The name of a fold in `timings.json`."""
+    return f"predict {model.source.name}_pred_{number}"
 
 
 def relax_ranked(

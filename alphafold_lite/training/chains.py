@@ -1,5 +1,7 @@
 """Known structures to learn from and to be judged by: packed sets (`.npz`) and folders of PDB and mmCIF files, one chain at a time. Å."""
 
+import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +20,7 @@ COORDINATE_UNIT = 0.01  # Å, of the packed integers
 PROFILE_UNIT = 1 / 255
 PROFILE_LETTERS = 23  # 20 residue types, X, gap, mask
 BACKBONE_ATOMS = 4  # N, CA, C, O: the first columns of atom14
+PLAIN_NAME = re.compile(r"\w[\w.-]*")  # of an alignment's file
 REQUIRED_ARRAYS = {"id", "length", "offset", "sequence", "coords"}  # what every packed set has
 SIDE_CHAIN = [column for column, name in enumerate(rc.atom_types) if name not in ("N", "CA", "C", "O", "CB", "OXT")]
 
@@ -150,6 +153,7 @@ class _Packed:
         if not has_side_chains:
             positions, mask = with_beta_carbons(aatype, positions, mask)
         profile, index = self.arrays.get("profile"), self.arrays.get("residue_index")
+        resolution = float(self.arrays["resolution"][number]) if "resolution" in self.arrays else math.nan
         return Chain(
             id=str(self.arrays["id"][number]),
             cluster=int(self.clusters[number]),
@@ -161,6 +165,7 @@ class _Packed:
             has_side_chains=has_side_chains,
             profile=None if profile is None else profile[rows] * np.float32(PROFILE_UNIT),
             alignment=self.alignments[number],
+            resolution=None if math.isnan(resolution) else resolution,
         )
 
     def _atoms(self, rows: slice, aatype: Int[np.ndarray, "N_res"]) -> tuple[np.ndarray, np.ndarray]:
@@ -204,7 +209,10 @@ def _open_packed(path: Path) -> ChainSet:
 
 
 def _alignments(arrays: dict[str, np.ndarray], folder: Path) -> tuple[Path | None, ...]:
-    """`FAMILY.ID.a3m.gz` beside the packed file, where it is there."""
+    """The files beside the packed one that `alignment` names, else `FAMILY.ID.a3m.gz`, where they are there."""
+    if "alignment" in arrays:
+        named = (folder / str(name) if PLAIN_NAME.fullmatch(str(name)) else None for name in arrays["alignment"])
+        return tuple(path if path is not None and path.is_file() else None for path in named)
     if "family" not in arrays:
         return (None,) * len(arrays["id"])
     pairs = zip(arrays["family"], arrays["id"], strict=True)

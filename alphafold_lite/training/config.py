@@ -177,6 +177,7 @@ class ValidationConfig:
     num_recycles: int = 3
     templates: tuple[Literal["none", "corrupted", "homologues"], ...] = ("none", "corrupted")
     inputs: Literal["alignment", "sampled", "profile", "carried", "query"] = "profile"
+    one_of_cluster: bool = True  # False: any chains, related ones too
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,6 +203,21 @@ class RunConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AdaptationConfig:
+    """Which parameters a run changes, where it starts from trained ones."""
+
+    freeze: Literal["trunk", "structure"] | None = None  # trunk: all but structure module and heads
+    lora_rank: int = (
+        0  # above 0: pairs of matrices of this rank beside the weights of linear layers learn, all else is frozen
+    )
+    lora_parts: tuple[str, ...] = ("template_embedder", "extra_msa_stack", "evoformer", "structure_module")
+
+    def __post_init__(self) -> None:
+        if self.lora_rank < 0:
+            raise InputError("adaptation.lora_rank of 0 or more", str(self.lora_rank), "correct the rank")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
     """Settings that hold from a step on, as `name=value`; only of the groups `data`, `loss` and `step`."""
 
@@ -221,6 +237,7 @@ class TrainingConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     run: RunConfig = field(default_factory=RunConfig)
+    adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
     stages: tuple[Stage, ...] = ()
 
     def __post_init__(self) -> None:

@@ -17,13 +17,13 @@ class Span:
 
 
 class FlatParameters:
-    """Takes over a network's parameters: afterwards each is a view into `values`, its gradient a view into `gradient`.
+    """Takes over the parameters of a network that learn (`requires_grad`): afterwards each is a view into `values`, its gradient a view into `gradient`.
 
     The network must stay on its device. `gradient` is never freed: clear it with `zero_gradient`, not with `zero_grad`.
     """
 
     def __init__(self, model: nn.Module) -> None:
-        named = list(model.named_parameters())
+        named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
         ends = [0]
         for _, parameter in named:
             ends.append(ends[-1] + parameter.numel())

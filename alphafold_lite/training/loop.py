@@ -12,7 +12,7 @@ import torch
 
 from alphafold_lite.common.errors import AlphaFoldLiteError
 from alphafold_lite.model.alphafold import AlphaFold
-from alphafold_lite.training import checkpoint, parameters
+from alphafold_lite.training import checkpoint, lora, parameters
 from alphafold_lite.training.checkpoint import Progress, State
 from alphafold_lite.training.config import TrainingConfig, at_step, samples_before
 from alphafold_lite.training.dataset import MicroBatch
@@ -186,6 +186,7 @@ def build_state(config: TrainingConfig, start: str | None, device: torch.device)
     model = build_for_training(config.model, config.step, device)
     if start is not None:
         parameters.load_start(model, start, config.name)
+    lora.adapt(model, config.adaptation, seed=config.run.seed)
     flat = FlatParameters(model)
     return model, State(flat=flat, adam=Adam(flat.values, config.optimizer), ema=Ema(flat.values))
 

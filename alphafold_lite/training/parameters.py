@@ -10,6 +10,7 @@ from alphafold_lite import presets
 from alphafold_lite.common.errors import InputError
 from alphafold_lite.kernels.reference import reference
 from alphafold_lite.model.alphafold import AlphaFold
+from alphafold_lite.training import lora
 from alphafold_lite.training.checkpoint import State
 from alphafold_lite.training.config import TrainingConfig
 from alphafold_lite.weights.checkpoint import Checkpoint, save_checkpoint
@@ -72,4 +73,4 @@ def export_average(path: Path, model: AlphaFold, state: State, config: TrainingC
         carried_profile=config.data.inputs.carried > 0,
     )
     with state.ema.applied_to(state.flat.values):
-        save_checkpoint(path, model, about)
+        save_checkpoint(path, lora.merged(model), about)

@@ -22,6 +22,7 @@ SCORES = {
     "tm": ("TM-score", "tab:orange"),
     "plddt_r": ("r(pLDDT, lDDT)", "tab:green"),
 }
+PREFIXES = ("", "-", ""), ("template_", "--", ", with templates"), ("homologue_", ":", ", with homologues")
 log = logging.getLogger(__name__)
 
 
@@ -69,7 +70,7 @@ def _draw_losses(axes: "Axes", lines: Sequence[dict[str, Any]]) -> None:
 
 def _draw_scores(axes: "Axes", lines: Sequence[dict[str, Any]]) -> None:
     for name, (label, color) in SCORES.items():
-        for prefix, style, words in (("", "-", ""), ("template_", "--", ", with templates")):
+        for prefix, style, words in PREFIXES:
             points = [(line["samples"], line[prefix + name]) for line in lines if prefix + name in line]
             if points:
                 samples, values = zip(*points, strict=True)

@@ -31,6 +31,7 @@ class Sources:
         leave_out: a text file with the names of chains that must not be trained on.
         start: parameters to start from (a name, a file, a folder of a run); None: random ones.
         homologues: hits of the chains on each other (`scripts/search_training_set.py`); None: no relatives are offered.
+        relatives: sets of chains that the hits are on, in the place of the training chains; empty: the training chains.
     """
 
     data: tuple[str, ...]
@@ -38,6 +39,7 @@ class Sources:
     leave_out: str | None = None
     start: str | None = None
     homologues: str | None = None
+    relatives: tuple[str, ...] = ()
 
     def training_sets(self) -> tuple[ChainSet, ...]:
         """The chains to learn from.
@@ -58,13 +60,14 @@ class Sources:
         return tuple(leave_out(chains, names) for chains in sets)
 
     def open_homologues(self, config: TrainingConfig, sets: Sequence[ChainSet]) -> Homologues | None:
-        """Hits on these sets.
+        """Hits on these sets, or on the relatives where there are any.
 
         Raises:
             InputError: the configuration offers homologues and there is no file of them.
         """
         if self.homologues is not None:
-            return Homologues.open(Path(self.homologues), sets)
+            others = tuple(ChainSet.open(Path(path)) for path in self.relatives)
+            return Homologues.open(Path(self.homologues), others or sets)
         if config.data.templates.homologues or config.data.inputs.carried:
             raise InputError(
                 f"hits between the chains (--homologues FILE.npz), which {config.name} trains with",
@@ -139,7 +142,8 @@ def check_resumable(old: TrainingConfig, new: TrainingConfig) -> None:
     Raises:
         InputError: another network or seed.
     """
-    for name, ours, theirs in (("network", old.model, new.model), ("seed", old.run.seed, new.run.seed)):
+    same = ("network", old.model, new.model), ("seed", old.run.seed, new.run.seed)
+    for name, ours, theirs in (*same, ("adaptation", old.adaptation, new.adaptation)):
         if ours != theirs:
             raise InputError(f"the {name} of the run", "another one", "start a new run, with --init-from if you like")
 

@@ -40,7 +40,7 @@ class Scores:
 
 
 class Validation:
-    """A fixed sample, made once: at most one chain of a cluster, the same for every step and number of processes."""
+    """A fixed sample, made once: at most one chain of a cluster unless the configuration says otherwise, the same for every step and number of processes."""
 
     def __init__(self, config: TrainingConfig, sets: Sequence[ChainSet], homologues: Homologues | None = None) -> None:
         self.config, self.homologues = config, homologues
@@ -54,14 +54,16 @@ class Validation:
         try:
             with torch.compiler.set_stance("force_eager"):  # each length would be compiled anew
                 for mode in modes:
-                    scores = [
-                        predict_and_score(model, self._example(number, mode), self.config, device)
-                        for number in range(len(self.crops))
-                    ]
-                    found |= {f"{PREFIX[mode]}{name}": value for name, value in summarise(scores).items()}
+                    scores = summarise(self.scores(model, device, mode))
+                    found |= {f"{PREFIX[mode]}{name}": value for name, value in scores.items()}
         finally:
             model.train()
         return found
+
+    def scores(self, model: AlphaFold, device: torch.device, mode: str) -> list[Scores]:
+        """Of every chain of the sample, by a network in evaluation mode."""
+        numbers = range(len(self.crops))
+        return [predict_and_score(model, self._example(number, mode), self.config, device) for number in numbers]
 
     def _is_possible(self, mode: str) -> bool:
         """Templates need a stack that reads them, and relatives a file that names them."""
@@ -134,7 +136,9 @@ def _choose(config: TrainingConfig, sets: Sequence[ChainSet]) -> list[tuple[int,
     chosen: list[tuple[int, int]] = []
     for i, j in (places[n] for n in order):
         cluster = (i, int(sets[i].clusters[j]))
-        if cluster not in seen and int(sets[i].lengths[j]) >= config.data.min_length:
+        if (cluster not in seen or not config.validation.one_of_cluster) and int(
+            sets[i].lengths[j]
+        ) >= config.data.min_length:
             seen.add(cluster)
             chosen.append((i, j))
     return chosen[: config.validation.count]

@@ -28,6 +28,7 @@ class TemplateConfig:
     max_candidates: int = 20  # of each source whose structures are looked at, once past the prefilter
     max_date: datetime.date | None = None  # structures released later are not used
     allow_undated: bool = False  # with `max_date`: use structures whose date is not known
+    max_e_value: float = 1e-3  # of hits in a library; networks that are told the E-value can use weaker ones
     min_coverage: float = 0.1  # a hit must be aligned to more than this share of the query
     min_length: int = 10  # residues of the hit's aligned part
     max_subsequence_ratio: float = 0.95  # a part of the query itself, longer than this share of it, is no template

@@ -9,14 +9,34 @@ PREDICT = {
     "--seed", "--num-seeds", "--device", "--precision", "--relax", "--force", "--overwrite", "--quiet", "--json", "--debug",
     "--version", "--database", "--data-dir", "--library", "--templates", "--template", "--max-template-date",
     "--allow-undated-templates", "--require-template", "--server-url", "--server-contact", "--no-cache", "--search-threads",
+    "--offline",
 }  # fmt: skip
 BATCH = (PREDICT - {"--msa", "--version"}) | {
     "--retry-failed",
     "--only",
     "--search-workers",
     "--relax-workers",
+    "--fold-workers",
+    "--engine",
+    "--address",
+    "--group-residues",
     "--time-limit",
+    "--shard",
+    "--dry-run",
 }
+PREDICTION = {
+    "--params", "--models", "--max-msa", "--num-recycles", "--recycle-tolerance", "--seed", "--num-seeds", "--device", "--precision", "--relax",
+}  # fmt: skip
+FOLDING = {"--relax-workers", "--fold-workers", "--engine", "--address", "--group-residues"}
+SEARCH = BATCH - PREDICTION - FOLDING - {"--dry-run"}
+FOLD = PREDICTION | FOLDING | {
+    "--out-dir", "--retry-failed", "--only", "--time-limit", "--shard", "--offline", "--overwrite", "--quiet", "--json", "--debug",
+}  # fmt: skip
+MERGE = {"outs", "--out-dir", "--quiet", "--json", "--debug"}
+ESTIMATE = {
+    "--fasta", "--params", "--models", "--msa-mode", "--database", "--data-dir", "--library", "--templates", "--template", "--max-msa",
+    "--num-recycles", "--num-seeds", "--device", "--precision", "--force", "--recalibrate", "--quiet", "--json", "--debug",
+}  # fmt: skip
 STATUS = {"out", "--json", "--debug"}
 TRAIN = {
     "--out-dir", "--preset", "--data", "--validation", "--leave-out", "--homologues", "--init-from", "--steps", "--resume", "--seed", "--device",
@@ -25,6 +45,11 @@ TRAIN = {
 EVALUATE = {
     "--dataset", "--params", "--models", "--limit", "--seed", "--inputs", "--templates", "--baseline", "--leave-out",
     "--num-recycles", "--device", "--precision", "--relax", "--json", "--plot", "--only", "--quiet", "--debug",
+}  # fmt: skip
+FINETUNE = {
+    "--out-dir", "--structures", "--params", "--ids", "--msa-dir", "--validation-ids", "--validation-share", "--cluster-identity",
+    "--max-resolution", "--min-length", "--library", "--freeze", "--lora", "--crop", "--steps", "--lr", "--seed", "--resume", "--dry-run",
+    "--device", "--workers", "--search-threads", "--set", "--quiet", "--debug",
 }  # fmt: skip
 LIBRARY = {
     "build": {"--out", "--structures", "--sequences", "--quiet", "--debug"},
@@ -58,9 +83,14 @@ def test_the_other_commands_take_exactly_these_options():
     assert {name: options(command) for name, command in commands.items() if name not in groups} == {
         "predict": PREDICT,
         "batch": BATCH,
+        "search": SEARCH,
+        "fold": FOLD,
+        "merge": MERGE,
+        "estimate": ESTIMATE,
         "status": STATUS,
         "train": TRAIN,
         "evaluate": EVALUATE,
+        "finetune": FINETUNE,
     }
     for name, expected in groups.items():
         assert {sub: options(command) for sub, command in commands[name].commands.items()} == expected

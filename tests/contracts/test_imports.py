@@ -14,7 +14,7 @@ from importlib.machinery import PathFinder
 class Bare(PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        absent = name.partition(".")[0] in ("openmm", "simtk", "pdbfixer", "triton", "matplotlib", "tensorboard")
+        absent = name.partition(".")[0] in ("openmm", "simtk", "pdbfixer", "triton", "matplotlib", "tensorboard", "ray")
         return None if absent else super().find_spec(name, path, target)
 
 sys.meta_path[sys.meta_path.index(PathFinder)] = Bare

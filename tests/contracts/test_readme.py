@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from alphafold_lite.cli.main import predict_app, run
+from alphafold_lite.cli.main import app, predict_app, run
 from alphafold_lite.weights import locations
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,6 +57,17 @@ def test_predict_commands_use_real_options():
     assert len(PREDICT) >= 3
     for line in PREDICT:
         assert {word for word in shlex.split(line) if word.startswith("--")} <= known | {"--help"}
+
+
+def test_other_commands_are_there_with_the_options_named():
+    commands = typer.main.get_command(app).commands
+    lines = [shlex.split(line, comments=True)[1:] for line in SHELL if line.startswith("alphafold-lite ")]
+    assert len(lines) >= 8
+    for name, *rest in lines:
+        command = commands[name]
+        command = getattr(command, "commands", {}).get(rest[0] if rest else "", command)
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in rest if word.startswith("--")} <= known, (name, rest)
 
 
 def test_the_command_without_parameters_runs(in_a_folder, capsys):

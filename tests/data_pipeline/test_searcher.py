@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,20 @@ def test_a_chain_is_left_out_by_name_or_by_identity(searcher):
 def test_an_alignment_that_is_there_is_not_searched_again(searcher):
     found = searcher.gather(Query(name="q", sequence=relative(1)), with_msa=False)
     assert found.results == () and found.templates.features is not None
+
+
+def test_weak_hits_are_templates_where_asked_for_and_carry_no_profile(folder, monkeypatch):
+    monkeypatch.setattr("data_pipeline.searcher.SURE", 1e-12)
+    monkeypatch.setattr("data_pipeline.searcher.carried_profile", lambda hits, *_: hits)
+    config = search_config(folder)
+    weak = Query(name="q", sequence=chain_sequence(0)[5:21] + 2 * "GSAGSDNPKT")  # E about 1e-9
+    sure = Query(name="q", sequence=relative(0))
+    for limit, number in ((1e-12, 0), (1e-3, 1)):
+        searcher = Searcher(replace(config, selection=replace(config.selection, max_e_value=limit)))
+        hits, (record,) = searcher.library_hits(weak)
+        assert len(hits) == number and record.options["max_e_value"] == limit
+        assert searcher.carried(hits, len(weak.sequence)) is None
+        assert searcher.gather(sure).carried
 
 
 def test_a_template_can_be_required(folder):

@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 
 from alphafold_lite.batch.journal import Journal
-from alphafold_lite.batch.plan import plan, target_key
+from alphafold_lite.batch.plan import Course, plan, target_key
 from alphafold_lite.batch.schema import open_journal
 from alphafold_lite.batch.settings import BatchSettings
 from alphafold_lite.common.errors import InputError
@@ -15,6 +15,8 @@ from data_pipeline.parsers.fasta import FastaRecord, parse_fasta, stream_fasta
 from data_pipeline.parsers.names import Namer
 
 ODD = ">a b c\r\nmqifv*\r\nKT\r\n>A\nBJOUZMQIFVK\n>a\nMQ-IF\n>\nACDEFG\n>con\nMQ:KT\n>a\n\n"
+
+COURSE = Course(configuration="x", former="y", relaxes=False)
 
 
 def planned(folder, text, **keywords):
@@ -24,7 +26,7 @@ def planned(folder, text, **keywords):
     journal.begin_run("x")
     problems = [
         problem
-        for problem in plan(BatchSettings(fasta=str(path), out_dir=folder, **keywords), journal, "x", relaxes=False)
+        for problem in plan(BatchSettings(fasta=str(path), out_dir=folder, **keywords), journal, COURSE)
         if problem is not None
     ]
     return journal, problems
@@ -92,7 +94,7 @@ def test_what_is_held_does_not_grow_with_the_file(tmp_path):
         journal.begin_run("x")
         tracemalloc.start()
         settings = BatchSettings(fasta=str(folder / "in.fa"), out_dir=folder)
-        assert sum(1 for _ in plan(settings, journal, "x", relaxes=False)) == number
+        assert sum(1 for _ in plan(settings, journal, COURSE)) == number
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 200_000 and peaks[1] < 1_000_000  # 2.9 MB of sequences

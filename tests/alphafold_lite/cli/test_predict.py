@@ -166,10 +166,39 @@ def test_force_takes_what_looks_like_nucleotides(predict):
 def test_two_records_one_bad_is_3(predict, tmp_path):
     done = predict(f"{PROTEIN}>bad\nMQ1FV\n", "--json")
     assert done.code == 3
-    good, bad = map(json.loads, done.out.splitlines())
+    bad, good = map(json.loads, done.out.splitlines())  # as they end
     assert (good["status"], bad["status"]) == ("done", "failed")
     assert "position 3" in bad["error"] and "position 3" in done.error
     assert (folder(tmp_path, "one") / "ranked_0.pdb").exists() and not folder(tmp_path, "bad").exists()
+
+
+def test_several_records_are_resumed_and_all_of_them_told(predict, tmp_path):
+    assert predict(TWO).code == 0
+    kept = folder(tmp_path, "one") / "ranked_0.pdb"
+    before = kept.stat().st_mtime_ns
+    again = predict(f"{TWO}>three\nEVEPS\n")
+    assert again.code == 0 and kept.stat().st_mtime_ns == before
+    assert [line.partition(":")[0] for line in again.out.splitlines()] == ["three", "one", "two"]
+    assert all("UNTRAINED" in line and "ranked_0.pdb" in line for line in again.out.splitlines())
+
+
+def test_several_records_from_standard_input_and_one_alone_say_the_same(predict, tmp_path, monkeypatch):
+    alone = json.loads(predict(PROTEIN, "--json", "--quiet", "--num-seeds", 2).out)
+    (tmp_path / "two.fa").write_text(TWO)
+    with (tmp_path / "two.fa").open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        done = predict(TWO, "--fasta", "-", "--json", "--quiet", "--num-seeds", 2)
+    first = json.loads(done.out.splitlines()[0])
+    assert done.code == 0 and {**first, "seconds": 0} == {**alone, "seconds": 0}
+
+
+def test_several_records_that_fail_alike_give_their_code(predict, tmp_path):
+    (tmp_path / "out").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "out" / name).write_text("in the way")
+    done = predict(TWO, "--json")
+    assert done.code == 2 and [json.loads(line)["status"] for line in done.out.splitlines()] == ["failed"] * 2
+    assert done.err.count("error: one: ") == 1 and done.err.count("error: two: ") == 1
 
 
 def test_length_one(predict, tmp_path):
@@ -185,12 +214,13 @@ def test_headers_become_safe_distinct_folders(predict, tmp_path):
     assert [report["header"] for report in reports] == headers
     names = [report["name"] for report in reports]
     assert len(set(names)) == len(names) and all(len(name) < 100 for name in names)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
+    kept = {".batch", "summary.csv", "summary.json"}
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.name not in kept) == sorted(names)
 
 
 def test_a_run_that_cannot_fit_is_refused_before_it_starts(predict, tmp_path):
     done = predict(f">long\n{'MQIFVKTLTG' * 6000}\n{PROTEIN}")
-    assert done.code == 3 and "60000 residues" in done.error and "GiB" in done.error
+    assert done.code == 3 and "60000" in done.error and "memory" in done.error
     assert not folder(tmp_path, "long").exists() and (folder(tmp_path, "one") / "ranked_0.pdb").exists()
 
 
@@ -213,7 +243,7 @@ def test_an_output_folder_that_cannot_be_written(predict, tmp_path):
 
 
 def test_missing_parameters_are_4_and_say_how_to_get_them(predict):
-    done = predict(PROTEIN, base=[])
+    done = predict(PROTEIN, "--models", "model_1_ptm", base=[])
     assert done.code == 4
     assert "alphafold_params_2022-12-06.tar" in done.error and "ALPHAFOLD_LITE_PARAMS" in done.error
 
@@ -244,21 +274,17 @@ def test_parameter_files_that_cannot_be_used(predict, tmp_path, kind):
     assert done.code == 2 and str(path) in done.error
 
 
-def test_an_internal_error_in_one_target_leaves_the_others(predict, monkeypatch):
+def test_an_internal_error_is_one_line(predict, monkeypatch):
     from alphafold_lite.predict.predictor import Predictor
 
-    whole = Predictor.run
-
-    def fail(self, features, model, number):
-        if features.name == "one":
-            raise ValueError("broken")
-        return whole(self, features, model, number)
+    def fail(*_):
+        raise ValueError("broken")
 
     monkeypatch.setattr(Predictor, "run", fail)
-    done = predict(TWO)
-    assert done.code == 3 and "--debug" in next(line for line in done.err.splitlines() if "broken" in line)
+    done = predict(PROTEIN)
+    assert done.code == 1 and "--debug" in next(line for line in done.err.splitlines() if "broken" in line)
     assert "Traceback" not in done.err
-    assert "Traceback" in predict(TWO, "--debug").err
+    assert "Traceback" in predict(PROTEIN, "--debug").err
 
 
 def test_without_openmm_structures_stay_unrelaxed(predict, monkeypatch):

@@ -75,9 +75,9 @@ def test_there_is_nothing_to_resume(train, capfd):
 
 def test_network_and_seed_stay_those_of_the_run(train, capfd):
     assert train("--preset", "tiny", "--steps", 1, "--quiet") == EXIT_OK
-    for change in ("run.seed=5", "model.pair_channels=12"):
+    for change in ("run.seed=5", "model.pair_channels=12", "adaptation.freeze=trunk"):
         assert train("--resume", "--set", change, resume=True) == EXIT_INPUT
-    assert capfd.readouterr().err.count("start a new run") == 2
+    assert capfd.readouterr().err.count("start a new run") == 3
 
 
 def test_chains_are_left_out_by_name(train, tmp_path, capfd):

@@ -113,7 +113,7 @@ def test_a_chain_that_does_not_fit_is_left_out(backbone, monkeypatch):
     evaluation = Evaluation(settings(backbone))
     free = {24: 0.0, 20: 1e12, 22: 1e12}
     length = []
-    monkeypatch.setattr("alphafold_lite.predict.device._free_bytes", lambda device: free[length[-1]])
+    monkeypatch.setattr("alphafold_lite.predict.device.free_bytes", lambda device: free[length[-1]])
     check = evaluation.predictor.check_memory
     monkeypatch.setattr(evaluation.predictor, "check_memory", lambda f: (length.append(len(f.sequence)), check(f)))
     assert [report.scores.id for report in evaluation.run()] == ["2BBB_B", "3CCC_C"]

@@ -8,7 +8,7 @@ import pytest
 
 from alphafold_lite.outputs import pae_plot
 from alphafold_lite.outputs.pdb import from_pdb
-from alphafold_lite.predict.folder import TargetFolder, run_record
+from alphafold_lite.predict.folder import TargetFolder, run_identity, target_record
 from alphafold_lite.predict.predictor import ranked
 from alphafold_lite.predict.result import ranking_scores
 from alphafold_lite.predict.targets import Request, predict_targets
@@ -102,7 +102,9 @@ def test_iptm_and_the_limits_of_monomer_parameters_are_told(written):
 
 def test_models_without_a_pae_head_are_ranked_by_plddt_and_that_is_told(predictor, dimer, tmp_path):
     (record,) = parse_fasta(">d\nMQIFV:KTLTGYG\n").records
-    folder = TargetFolder(tmp_path / "d", run_record(predictor, record, predictor.collect(record)), overwrite=False)
+    folder = TargetFolder(
+        tmp_path / "d", target_record(run_identity(predictor), record, predictor.collect(record)), overwrite=False
+    )
     folder.write_ranking((replace(dimer, iptm=None, ptm=None, pae=None, max_pae=None),))
     ranking = load(tmp_path / "d", "ranking_debug.json")
     assert set(ranking) == {"plddts", "order", "note"} and "ranked by mean pLDDT" in ranking["note"]

@@ -60,9 +60,9 @@ def test_free_memory_is_the_tightest_limit(monkeypatch, tmp_path):
     }.items():
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(device, "_cgroups", lambda: [(tmp_path, "memory.max", "memory.current")])
-    assert device._free_bytes(CPU) == 1_000_500
+    assert device.free_bytes(CPU) == 1_000_500
     (tmp_path / "memory.max").write_text("max\n")
-    assert device._free_bytes(CPU) > 1_000_500
+    assert device.free_bytes(CPU) > 1_000_500
 
 
 def test_address_space_limits_count(monkeypatch):

@@ -106,6 +106,21 @@ def test_families_are_clusters_and_bring_their_alignments(tmp_path):
     assert [chain.alignment for chain in chains] == [None, tmp_path / "PF1.2BBB_B.a3m.gz", None]
 
 
+def test_alignments_and_resolutions_that_a_set_names(tmp_path):
+    """Names of files beside the set; what is a path, or not there, is no alignment."""
+    (tmp_path / "inner").mkdir()
+    for name in ("a.a3m.gz", "outside.a3m.gz", "inner/b.a3m.gz"):
+        (tmp_path / name).write_bytes(b"")
+    more = {"resolution": np.array([1.5, np.nan, 3.0], np.float32)}
+    path = write(tmp_path / "set.npz", allatom_arrays() | more | {"alignment": np.array(["a.a3m.gz", "", "c.a3m.gz"])})
+    first, second, third = ChainSet.open(path)
+    assert first.alignment == tmp_path / "a.a3m.gz" and second.alignment is None and third.alignment is None
+    assert (first.resolution, second.resolution, third.resolution) == (1.5, None, 3.0)
+    paths = np.array(["inner/b.a3m.gz", "../outside.a3m.gz", str(tmp_path / "a.a3m.gz")])
+    inner = write(tmp_path / "inner" / "set.npz", allatom_arrays() | {"alignment": paths})
+    assert [chain.alignment for chain in ChainSet.open(inner)] == [None, None, None]
+
+
 @pytest.mark.parametrize("name", ["id", "offset", "coords", "sequence"])
 def test_a_packed_set_without_an_array_is_refused(tmp_path, name):
     arrays = backbone_arrays()

@@ -33,6 +33,13 @@ def test_presets_survive_json(name):
     assert from_plain(TrainingConfig, json.loads(text)) == config
 
 
+def test_records_of_runs_from_before_adaptation_can_be_read():
+    config = PRESETS["lite"]()
+    plain = to_plain(config)
+    del plain["adaptation"], plain["validation"]["one_of_cluster"]
+    assert from_plain(TrainingConfig, plain) == config
+
+
 def test_values_are_set_by_dotted_name():
     changed = override(
         Outer(),

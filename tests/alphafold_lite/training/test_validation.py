@@ -19,6 +19,11 @@ def test_one_chain_a_cluster_is_chosen_once_and_for_all(sets):
     assert chosen == [crop.chain.id for crop in Validation(config, sets[:1]).crops]
 
 
+def test_related_chains_are_chosen_where_that_is_wanted(sets):
+    config = small_config("validation.count=9", "validation.one_of_cluster=False")
+    assert {crop.chain.id for crop in Validation(config, sets[:1]).crops} == {"1AAA_A", "2BBB_B", "3CCC_C"}
+
+
 def test_scores_do_not_change_between_calls_and_leave_the_network_in_training(sets):
     config = small_config("validation.count=2", "validation.num_recycles=1")
     _, total = gradients(config)

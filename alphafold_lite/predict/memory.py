@@ -1,5 +1,7 @@
 """Peak memory of one piece of work: of the GPU where it runs on one, else of this process."""
 
+import ctypes
+import gc
 import resource
 import sys
 from pathlib import Path
@@ -31,3 +33,12 @@ def peak(device: torch.device | None = None) -> int:
                 return int(line.split()[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def give_back() -> None:
+    """Return what was freed to the system, where the C library can do that: glibc keeps it for the next run, which then seems to need less."""
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)

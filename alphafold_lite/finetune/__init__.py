@@ -1,0 +1,1 @@
+"""A trained network trained further on a folder of structures: files, filters, split, alignments, training, accuracy before and after."""
