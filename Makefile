@@ -1,7 +1,7 @@
 # Every target sets itself up: a virtual environment in .venv with the versions of constraints.txt, made again only when these change.
 PYTHON ?= python3
 FASTA ?= scripts/examples/ubiquitin.fa
-PARAMS ?= random:0
+PARAMS ?=
 OUT ?= predictions
 ARGS ?=
 
@@ -17,13 +17,13 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .PHONY: help predict test check lint venv format clean
 
 help:
-	@echo "make predict FASTA=FILE [PARAMS=random:0] [OUT=predictions] [ARGS='--num-recycles 1']"
+	@echo "make predict FASTA=FILE [PARAMS=model_1_ptm] [OUT=predictions] [ARGS='--num-recycles 1']"
 	@echo "make test     all checks and tests that need no GPU and no official parameters"
 	@echo "make check    the same without the slow tests"
 	@echo "make format   make venv   make clean"
 
 predict: $(INSTALLED)
-	$(BIN)/predict --fasta "$(FASTA)" --params "$(PARAMS)" --out-dir "$(OUT)" $(ARGS)
+	$(BIN)/predict --fasta "$(FASTA)" $(if $(PARAMS),--params "$(PARAMS)") --out-dir "$(OUT)" $(ARGS)
 
 test: lint
 	$(BIN)/pytest -m "not gpu and not weights"

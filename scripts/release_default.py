@@ -45,7 +45,7 @@ def main() -> None:
     snapshot = read_snapshot(args.kept.with_suffix(".json"))
     figures = [_read(text) for text in args.figures]
     for label, content in figures:
-        if content["run"]["parameters_sha256"] not in (sha256_of(weights), sha256_of(args.out)):
+        if content["run"]["parameters_sha256"] != sha256_of(weights):
             raise InputError(f"an evaluation of {weights}", f"{label}: of other parameters", "evaluate again")
     baselines = [_read(text) for text in args.baseline]
     _save(weights, args.out, snapshot, _caution(figures))

@@ -121,10 +121,11 @@ def lite() -> TrainingConfig:
         ),
         run=RunConfig(steps=30_000, validate_every=500, checkpoint_every=250, log_every=50),
         stages=(
+            Stage(first_step=1_500, settings=("loss.violation=0.05", "loss.plddt=0.05")),
             Stage(first_step=6_500, settings=("data.crop_size=96", "data.clamped_share=0.7")),
             Stage(
                 first_step=10_000,
-                settings=("data.crop_size=128", "data.clamped_share=0.9", "loss.violation=0.05", "loss.plddt=0.05"),
+                settings=("data.crop_size=128", "data.clamped_share=0.9"),
             ),
         ),
     )
