@@ -36,6 +36,7 @@ def _process_of_its_own(monkeypatch):
     monkeypatch.setattr(ray_actor, "_node", lambda: "10.0.0.2 (abc)")
     logs = [logging.getLogger(name) for name in LOGGERS]
     before, threads = [(log.handlers, log.propagate, log.level) for log in logs], torch.get_num_threads()
+    torch.set_num_threads(1)  # PyTorch keeps it by thread, and the workers have threads of their own
     yield
     torch.set_num_threads(threads)
     for log, (handlers, propagate, level) in zip(logs, before, strict=True):

@@ -108,4 +108,5 @@ def test_what_cannot_be_used(predictor, tmp_path, monkeypatch):
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.delenv("ALPHAFOLD_LITE_PARAMS", raising=False)
     with pytest.raises(MissingResourceError, match="alphafold_params"):
-        Predictor()
+        Predictor(models=("model_1_ptm",))
+    assert Predictor(relax="none").models[0].source.name == "lite"
