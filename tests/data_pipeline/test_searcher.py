@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from alphafold_lite.common.errors import InputError, MissingResourceError, TargetError
+from alphafold_lite.common.features import CarriedProfile
 from data_pipeline.config import SearchConfig, parse_modes
 from data_pipeline.search.base import Query
 from data_pipeline.searcher import Searcher
@@ -57,7 +58,12 @@ def test_an_alignment_that_is_there_is_not_searched_again(searcher):
 
 def test_weak_hits_are_templates_where_asked_for_and_carry_no_profile(folder, monkeypatch):
     monkeypatch.setattr("data_pipeline.searcher.SURE", 1e-12)
-    monkeypatch.setattr("data_pipeline.searcher.carried_profile", lambda hits, *_: hits)
+    monkeypatch.setattr(
+        "data_pipeline.searcher.carried_profile",
+        lambda hits, library, length: CarriedProfile(
+            frequencies=np.zeros((length, 20), np.float32), trust=np.ones(length, np.float32)
+        ),
+    )
     config = search_config(folder)
     weak = Query(name="q", sequence=chain_sequence(0)[5:21] + 2 * "GSAGSDNPKT")  # E about 1e-9
     sure = Query(name="q", sequence=relative(0))
@@ -66,7 +72,7 @@ def test_weak_hits_are_templates_where_asked_for_and_carry_no_profile(folder, mo
         hits, (record,) = searcher.library_hits(weak)
         assert len(hits) == number and record.options["max_e_value"] == limit
         assert searcher.carried(hits, len(weak.sequence)) is None
-        assert searcher.gather(sure).carried
+        assert searcher.gather(sure).carried is not None
 
 
 def test_a_template_can_be_required(folder):
