@@ -1,9 +1,13 @@
 """Named configurations: plain functions over frozen dataclasses. Numbers from AlphaFold's published monomer configurations."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from alphafold_lite.common.errors import InputError
 from alphafold_lite.model.config import ModelConfig, StackConfig, StructureConfig, TemplateConfig
+
+if TYPE_CHECKING:
+    from alphafold_lite.weights.registry import ParameterSource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,3 +74,9 @@ def msa_limits(name: str) -> MsaLimits:
     templated = name.startswith(("model_1", "model_2"))
     deep = name.startswith(("model_1", "model_3", "model_4"))
     return MsaLimits(max_clusters=508 if templated else 512, max_extra=5120 if deep else 1024)
+
+
+def rows_of(source: "ParameterSource") -> tuple[int, int]:
+    """MSA rows, clustered and extra, that a network is given: those it was trained with where its file tells, else those of its preset."""
+    limits = msa_limits(source.preset or source.name)
+    return source.max_clusters or limits.max_clusters, source.max_extra or limits.max_extra

@@ -1,6 +1,6 @@
 """Write chains of a packed set as PDB or mmCIF files, for example to fine-tune on.
 
-    python scripts/export_chains.py /work/shared/data/pdb_subset/allatom_train.npz OUT [--names list.txt] [--format cif|pdb] [--limit N] [--gzip]
+    python scripts/export_chains.py DATA/pdb_subset/allatom_train.npz OUT [--names list.txt] [--format cif|pdb] [--limit N] [--gzip]
 
 A file a chain, called after it. Coordinates are those of the set (0.01 A); gaps of its numbering are kept.
 """

@@ -1,6 +1,6 @@
 """Does fine-tuning help? One family is held out of a short base run; half of it is learnt, the other half and unrelated chains are judged.
 
-    python scripts/finetune_demo.py --data /work/shared/data --out OUT [--cluster 4817] [--start-steps 1200] [--base-steps 3000] [--steps 600] [--device cpu]
+    python scripts/finetune_demo.py --data DATA --out OUT [--cluster 4817] [--start-steps 1200] [--base-steps 3000] [--steps 600] [--device cpu]
 
 Every step is a command of this program and is left alone where it has been done; started again, the demo goes on. A base run with other
 options than those here: train it into OUT/base first. What came out stands in OUT/demo.json; exit code 1 where there is no gain.

@@ -6,7 +6,6 @@ A chain is never a hit of itself, nor one that is 95 % identical or nearer. Abou
 """
 
 import argparse
-import io
 import sys
 import time
 from pathlib import Path
@@ -15,8 +14,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from alphafold_lite.outputs.files import write_atomic
-from alphafold_lite.training.chains import ChainSet
+from alphafold_lite.training.chains import ChainSet, write_npz
 from alphafold_lite.training.homologues import to_arrays
 from alphafold_lite.training.run_folder import read_names
 from alphafold_lite.training.sampler import leave_out
@@ -69,9 +67,7 @@ def main() -> None:
             found[chain.id] = [hit for hit in hits if hit.identity < MOST_IDENTITY]
             if len(found) % 500 == 0:
                 print(f"{len(found)} queries, {time.monotonic() - began:.0f} s", flush=True)
-    packed = io.BytesIO()
-    np.savez_compressed(packed, **to_arrays(found.items()))
-    write_atomic(args.out, packed.getvalue())
+    write_npz(args.out, to_arrays(found.items()))
     print(f"{len(found)} queries, {np.mean([bool(hits) for hits in found.values()]):.3f} with a hit: {args.out}")
 
 

@@ -9,7 +9,6 @@ bits), and `unpack` writes them out as a set.
 
 import argparse
 import gzip
-import io
 import shutil
 import sys
 from pathlib import Path
@@ -19,8 +18,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from alphafold_lite.common.errors import InputError
+from alphafold_lite.finetune.prepare import library_arrays
 from alphafold_lite.outputs.files import write_atomic
-from alphafold_lite.training.chains import COORDINATE_UNIT, PROFILE_UNIT, ChainSet
+from alphafold_lite.training.chains import ChainSet, write_npz
 from alphafold_lite.weights.npz import read_npz
 from data_pipeline.library.library import Library
 
@@ -41,7 +41,7 @@ def pack(data: Path, bundle: Path) -> None:
     about = {"id": np.array(chains.ids), "cluster": chains.clusters.astype(np.int32)}
     if chains.contacts is not None:
         about["contacts"] = chains.contacts.astype(np.float16)
-    _write(bundle / ABOUT, about)
+    write_npz(bundle / ABOUT, about)
     structures = read_npz(data / "msa_families" / "structures_train.npz")
     pairs = zip(structures["family"], structures["id"], strict=True)
     for name in (*SETS, NAMES):
@@ -63,27 +63,10 @@ def unpack(bundle: Path, data: Path) -> None:
         shutil.copytree(bundle, data, dirs_exist_ok=True)
     library, about = Library.embedded(), read_npz(bundle / ABOUT)
     numbers = [library.index_of(str(name)) for name in about["id"]]
-    profiles = [library.profile(number) for number in numbers]
-    lengths = np.array([len(library.chain_sequences[number]) for number in numbers])
-    letters = "".join(library.chain_sequences[number] for number in numbers).encode("ascii")
-    coords = np.concatenate(library.backbones(numbers)) / COORDINATE_UNIT
-    arrays = about | {
-        "length": lengths.astype(np.int32),
-        "offset": np.append(0, np.cumsum(lengths)),
-        "sequence": np.frombuffer(letters, np.uint8),
-        "coords": coords.round().astype(np.int16),
-        "profile": (np.concatenate(profiles) / PROFILE_UNIT).round().astype(np.uint8),
-    }
+    arrays = about | library_arrays(library, numbers)
     path = data / "pdb_subset" / "backbone_train.npz"
-    _write(path, arrays)
+    write_npz(path, arrays)
     print(f"{path}: {len(numbers)} chains")
-
-
-def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    packed = io.BytesIO()
-    np.savez_compressed(packed, allow_pickle=False, **arrays)
-    write_atomic(path, packed.getvalue())
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from alphafold_lite.batch.ladder import max_residues, rungs
+from alphafold_lite.batch.shards import distinct_namer
 from alphafold_lite.common.errors import InputError
 from alphafold_lite.outputs.run_record import sha256_of
 from alphafold_lite.predict.costs import load_of
@@ -14,7 +15,6 @@ from alphafold_lite.predict.measuring import calibrate
 from alphafold_lite.predict.predictor import LoadedModel, Predictor
 from data_pipeline.config import NO_TEMPLATES, SearchConfig
 from data_pipeline.parsers.fasta import CHAIN_BREAK, FastaRecord, RecordProblem, stream_fasta
-from data_pipeline.parsers.names import Namer
 
 # Measured on 100 validation chains with the embedded library (tests/benchmarks/RESULTS.md): the median number of rows, the share with a template.
 EMBEDDED_ROWS, EMBEDDED_TEMPLATES = 7, 0.52
@@ -195,7 +195,7 @@ def forecast(
     """
     names, sequences, wanted = set[str](), set[bytes](), {name.lower() for name in only}
     first_problem: InputError | None = None
-    for entry in stream_fasta(fasta, _noting(names), force=force):
+    for entry in stream_fasta(fasta, distinct_namer(names), force=force):
         if isinstance(entry, RecordProblem):
             first_problem = first_problem or entry.error
         if wanted and entry.name.lower() not in wanted:
@@ -215,17 +215,6 @@ def forecast(
         raise first_problem
     if missing := [name for name in only if name.lower() not in names]:
         raise InputError("--only names of records in the FASTA file", repr(missing[0]), "correct the name")
-
-
-def _noting(names: set[str]) -> Callable[[str], str]:
-    namer = Namer(names.__contains__)
-
-    def name(header: str) -> str:
-        found = namer(header)
-        names.add(found.lower())
-        return found
-
-    return name
 
 
 def _cost(predictor: Predictor, model: LoadedModel) -> CostModel:

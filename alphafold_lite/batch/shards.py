@@ -136,9 +136,9 @@ def entries_of_shard(
         yield entry if division.shard_of(entry) == shard.index else None
 
 
-def distinct_namer() -> Callable[[str], str]:
-    """Names as `safe_names` gives them, one header at a time; the names are held."""
-    taken = set[str]()
+def distinct_namer(taken: set[str] | None = None) -> Callable[[str], str]:
+    """Names as `safe_names` gives them, one header at a time; the names are held, in lower case in `taken` where that is given."""
+    taken = set() if taken is None else taken
     namer = Namer(taken.__contains__)
 
     def name(header: str) -> str:

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass, replace
 from math import ceil
-from pathlib import Path
 
-from alphafold_lite.common.errors import InputError
 from alphafold_lite.finetune.settings import FinetuneSettings
-from alphafold_lite.presets import model_config, msa_limits
+from alphafold_lite.presets import rows_of
 from alphafold_lite.training import losses, parameters, presets, settings
 from alphafold_lite.training.config import (
     AdaptationConfig,
@@ -20,7 +18,7 @@ from alphafold_lite.training.config import (
 )
 from alphafold_lite.training.losses import LossConfig
 from alphafold_lite.weights.convert import on_meta
-from alphafold_lite.weights.registry import ParameterSource, resolve
+from alphafold_lite.weights.registry import ParameterSource
 
 LARGE = 30_000_000  # parameters, from which on blocks are run again in the backward pass and AlphaFold's own losses are used
 ADAPTER_RATE = 10.0  # adapters start at 0 and learn at a higher rate
@@ -49,12 +47,7 @@ def start_source(params: str) -> ParameterSource:
         InputError: several sets, or a file that cannot be used.
         MissingResourceError: nothing there.
     """
-    average = Path(params) / parameters.AVERAGE
-    found = resolve(str(average) if average.is_file() else params, (), model_config)
-    if len(found) != 1:
-        names = ", ".join(source.name for source in found)
-        raise InputError("one set of parameters to start from (--params)", f"{names} in {params}", "name one file")
-    return found[0]
+    return parameters.start_source(params, "from (--params)")
 
 
 def num_parameters(source: ParameterSource) -> int:
@@ -65,12 +58,6 @@ def num_parameters(source: ParameterSource) -> int:
 def reads_library(source: ParameterSource) -> bool:
     """Whether library hits are of use to the network: as templates or for their profiles."""
     return source.config.template is not None or source.carried_profile
-
-
-def rows_of(source: ParameterSource) -> tuple[int, int]:
-    """MSA rows, clustered and extra, that the network is given when it predicts."""
-    limits = msa_limits(source.preset or source.name)
-    return source.max_clusters or limits.max_clusters, source.max_extra or limits.max_extra
 
 
 def training_config(

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from alphafold_lite.finetune.configuration import rows_of
 from alphafold_lite.kernels.reference import reference
+from alphafold_lite.presets import rows_of
 from alphafold_lite.training.parameters import AVERAGE
 from alphafold_lite.weights.checkpoint import load_checkpoint, read_header, save_checkpoint
 from alphafold_lite.weights.registry import ParameterSource

@@ -1,6 +1,5 @@
 """Structures to a training set on disk: packed chains, alignments, hits and the library chains that they are on. Done once for equal inputs."""
 
-import io
 import json
 import time
 from collections import Counter
@@ -20,10 +19,9 @@ from alphafold_lite.finetune.survey import Survey, chains_csv, rejected_csv, sur
 from alphafold_lite.outputs.files import write_atomic
 from alphafold_lite.outputs.run_record import sha256_of
 from alphafold_lite.outputs.scores import to_json
-from alphafold_lite.training.chains import COORDINATE_UNIT, PROFILE_UNIT
+from alphafold_lite.training.chains import COORDINATE_UNIT, PROFILE_UNIT, write_npz
 from alphafold_lite.training.homologues import to_arrays
 from data_pipeline.library.library import Library
-from data_pipeline.search.profile_scan import LibraryHit
 from data_pipeline.searcher import Searcher
 
 DATA = "data"
@@ -147,7 +145,8 @@ def _write(
     if has_hits:
         write_npz(folder / HITS, to_arrays(hits.items()))
         write_npz(
-            folder / LIBRARY_SET, library_arrays(searcher.library, [hit for some in hits.values() for hit in some])
+            folder / LIBRARY_SET,
+            library_arrays(searcher.library, sorted({hit.chain for some in hits.values() for hit in some})),
         )
     write_atomic(out / REJECTED, rejected_csv(found.rejected))
     write_atomic(out / CHAINS, chains_csv(found))
@@ -185,9 +184,8 @@ def chain_arrays(
     }
 
 
-def library_arrays(library: Library, hits: Sequence[LibraryHit]) -> dict[str, np.ndarray]:
-    """The library chains of some hits as a packed set of backbones, with profiles where the library has them."""
-    numbers = sorted({hit.chain for hit in hits})
+def library_arrays(library: Library, numbers: Sequence[int]) -> dict[str, np.ndarray]:
+    """Some chains of a library as a packed set of backbones, with profiles where the library has them."""
     lengths = np.array([len(library.chain_sequences[number]) for number in numbers])
     letters = "".join(library.chain_sequences[number] for number in numbers)
     coords = np.concatenate(library.backbones(numbers)) / COORDINATE_UNIT
@@ -202,10 +200,3 @@ def library_arrays(library: Library, hits: Sequence[LibraryHit]) -> dict[str, np
     if len(profiles) < len(numbers):
         return arrays
     return arrays | {"profile": (np.concatenate(profiles) / PROFILE_UNIT).round().astype(np.uint8)}
-
-
-def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Arrays without pickle, whole or not at all."""
-    packed = io.BytesIO()
-    np.savez_compressed(packed, allow_pickle=False, **arrays)
-    write_atomic(path, packed.getvalue())

@@ -29,7 +29,7 @@ from alphafold_lite.predict.forecast import Load
 from alphafold_lite.predict.progress import Progress, Silent, watched_blocks
 from alphafold_lite.predict.result import FoldResult, ranking_scores, to_result
 from alphafold_lite.predict.settings import RelaxChoice, Settings, SettingsKeywords
-from alphafold_lite.presets import model_config, msa_limits
+from alphafold_lite.presets import model_config, rows_of
 from alphafold_lite.relax import relaxation
 from alphafold_lite.relax.result import RelaxConfig
 from alphafold_lite.weights.registry import ParameterSource, resolve
@@ -95,14 +95,14 @@ class Predictor:
 
     def _load(self, source: ParameterSource) -> LoadedModel:
         self.progress.stage(f"load {source.origin}")
-        limits = msa_limits(source.preset or source.name)
+        clusters, extra = rows_of(source)
         template = source.config.template
         return LoadedModel(
             source=source,
             network=source.load(fast()).to(self.placement.device),
             sampling=SamplingConfig(
-                max_clusters=self.settings.max_clusters or source.max_clusters or limits.max_clusters,
-                max_extra=self.settings.max_extra or source.max_extra or limits.max_extra,
+                max_clusters=self.settings.max_clusters or clusters,
+                max_extra=self.settings.max_extra or extra,
                 max_templates=0 if template is None else template.max_templates,
                 carried_profile=source.carried_profile,
             ),

@@ -1,5 +1,6 @@
 """Known structures to learn from and to be judged by: packed sets (`.npz`) and folders of PDB and mmCIF files, one chain at a time. Å."""
 
+import io
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from alphafold_lite.common import residue_constants as rc
 from alphafold_lite.common.backbone import with_arginine_names, with_beta_carbons
 from alphafold_lite.common.errors import InputError
 from alphafold_lite.common.protein import Protein
+from alphafold_lite.outputs.files import write_atomic
 from alphafold_lite.weights.npz import read_npz
 
 COORDINATE_UNIT = 0.01  # Å, of the packed integers
@@ -237,3 +239,10 @@ def _check(arrays: dict[str, np.ndarray], path: Path) -> None:
     per_row = [name for name in ("sequence", "mask", "profile", "residue_index") if name in arrays]
     if not fits or any(len(arrays[name]) != rows for name in per_row):
         raise InputError(f"offsets and rows that fit {rows} residues", f"others in {path}", "fetch the file again")
+
+
+def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Arrays without pickle, whole or not at all."""
+    packed = io.BytesIO()
+    np.savez_compressed(packed, allow_pickle=False, **arrays)
+    write_atomic(path, packed.getvalue())

@@ -14,7 +14,7 @@ from alphafold_lite.training import lora
 from alphafold_lite.training.checkpoint import State
 from alphafold_lite.training.config import TrainingConfig
 from alphafold_lite.weights.checkpoint import Checkpoint, save_checkpoint
-from alphafold_lite.weights.registry import resolve
+from alphafold_lite.weights.registry import ParameterSource, resolve
 
 AVERAGE, BEST = "average.safetensors", "best.safetensors"
 LICENSE = "not stated"
@@ -31,16 +31,28 @@ def load_start(model: AlphaFold, start: str, name: str) -> None:
     Raises:
         InputError: no parameter in common, or one of another shape.
     """
-    path = Path(start)
-    found = path / AVERAGE if (path / AVERAGE).is_file() else start
-    sources = resolve(str(found), (), presets.model_config)
-    if len(sources) != 1:
-        names = ", ".join(source.name for source in sources)
-        raise InputError(f"one set of parameters to start {name} from", f"{names} in {start}", "name one file")
-    given = dict(sources[0].load(reference()).named_parameters())
+    given = dict(start_source(start, f"{name} from").load(reference()).named_parameters())
     new = copy_parameters(given, model)
     if new:
         log.warning("%d parameters are not in %s and start at random, such as %s", len(new), start, new[0])
+
+
+def start_source(start: str, purpose: str) -> ParameterSource:
+    """The one set of parameters to start from: what `--params` takes, or the folder of a run, whose average is taken.
+
+    Args:
+        purpose: of the start, in the words of the error.
+
+    Raises:
+        InputError: several sets, or a file that cannot be used.
+        MissingResourceError: nothing there.
+    """
+    average = Path(start) / AVERAGE
+    found = resolve(str(average) if average.is_file() else start, (), presets.model_config)
+    if len(found) != 1:
+        names = ", ".join(source.name for source in found)
+        raise InputError(f"one set of parameters to start {purpose}", f"{names} in {start}", "name one file")
+    return found[0]
 
 
 def copy_parameters(given: dict[str, nn.Parameter], model: nn.Module) -> list[str]:

@@ -1,8 +1,9 @@
 import pytest
 
 from alphafold_lite.common.errors import InputError, MissingResourceError
-from alphafold_lite.finetune.configuration import num_parameters, reads_library, rows_of, start_source, training_config
+from alphafold_lite.finetune.configuration import num_parameters, reads_library, start_source, training_config
 from alphafold_lite.finetune.settings import FinetuneSettings, SplitSettings
+from alphafold_lite.presets import rows_of
 from alphafold_lite.training import settings
 from alphafold_lite.training.config import TrainingConfig
 from alphafold_lite.training.lora import adapt
