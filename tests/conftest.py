@@ -1,4 +1,5 @@
-"""Tests that read the shared reference set and data are left out, and said to be, where these are not beside the checkout.
+"""Tests that read the shared reference set and data are left out, or skipped one by one where they read it through support code, and said to
+be, where these are not beside the checkout.
 
 The parity tests on `tests/golden/reference` are never left out.
 """

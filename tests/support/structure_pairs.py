@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from alphafold_lite.training.chains import Chain, ChainSet
-from tests.support.reference import REFERENCE
+from tests.support.reference import reference_path
 
 CA = 1
 
@@ -13,7 +13,7 @@ CA = 1
 @cache
 def reference_chain(name: str) -> Chain:
     """A chain of `relax/` or `templates/` by its id, such as `multiple_disulfides_target_A`."""
-    folder = REFERENCE / ("templates" if name[0].isdigit() else "relax")
+    folder = reference_path("templates" if name[0].isdigit() else "relax")
     chains = ChainSet.open(folder)
     return chains[chains.ids.index(name)]
 

@@ -14,12 +14,12 @@ from alphafold_lite.weights.convert import allocate, load_official
 from alphafold_lite.weights.infer_config import infer_official
 from alphafold_lite.weights.random_parameters import random_parameters
 from alphafold_lite.weights.rules import Shape
-from tests.support.reference import REFERENCE
+from tests.support.reference import reference_path
 
 
 @cache
 def _recorded(name: str) -> dict[str, np.ndarray]:
-    with np.load(REFERENCE / name / "tiny_params.npz", allow_pickle=False) as file:
+    with np.load(reference_path(name, "tiny_params.npz"), allow_pickle=False) as file:
         return dict(file)
 
 
@@ -31,7 +31,7 @@ def recorded():
 
 @cache
 def _layouts() -> dict[str, dict[str, Shape]]:
-    groups = json.loads((REFERENCE / "official_parameter_layout.json").read_text())["groups"]
+    groups = json.loads(reference_path("official_parameter_layout.json").read_text())["groups"]
     return {
         model: {name: tuple(shape) for name, shape in group["shapes"].items()}
         for group in groups
@@ -48,8 +48,8 @@ def layouts():
 @pytest.fixture
 def openfold_layouts():
     """The same for OpenFold."""
-    recorded = json.loads((REFERENCE / "openfold" / "parameter_names.json").read_text())
-    return {model: {name: tuple(shape) for name, shape in shapes.items()} for model, shapes in recorded.items()}
+    layouts = json.loads(reference_path("openfold", "parameter_names.json").read_text())
+    return {model: {name: tuple(shape) for name, shape in shapes.items()} for model, shapes in layouts.items()}
 
 
 @pytest.fixture
