@@ -27,11 +27,15 @@ def write_summary(out_dir: Path, shard: Shard | None = None) -> None:
     Raises:
         InputError: no journal, or a folder that cannot be written.
     """
-    state = state_path(out_dir, shard)
-    folder = out_dir if shard is None else state
-    with closing(open_for_reading(state)) as journal:
+    folder = summary_folder(out_dir, shard)
+    with closing(open_for_reading(state_path(out_dir, shard))) as journal:
         _write(folder / "summary.csv", journal, _csv)
         _write(folder / "summary.json", journal, _json)
+
+
+def summary_folder(out_dir: Path, shard: Shard | None = None) -> Path:
+    """Where both files lie."""
+    return out_dir if shard is None else state_path(out_dir, shard)
 
 
 def rows(journal: Connection) -> Iterator[dict[str, object]]:

@@ -1,6 +1,7 @@
 """What a batch shows: on a terminal a live line with the rest scrolling above it, on a pipe a line a target."""
 
 import json
+import logging
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from alphafold_lite.batch.processes import warm_up
 from alphafold_lite.batch.progress import Standing, TargetEnd
 from alphafold_lite.batch.settings import BatchSettings
-from alphafold_lite.cli.terminal import logged, one_line
+from alphafold_lite.cli.terminal import LOGGER, logged, one_line
 
+log = logging.getLogger(LOGGER)
 RESULT = "ranked_0.pdb"
 
 
@@ -21,10 +23,12 @@ class BatchLines:
 
     def __init__(self, bars: Progress | None, *, as_json: bool, result: str = RESULT) -> None:
         self._bars, self._as_json, self._result = bars, as_json, result
+        self.last: Standing | None = None  # where the batch stood when it was last told
         self._task = None if bars is None else bars.add_task("", total=None, detail="loading")
 
     def standing(self, standing: Standing) -> None:
         """Show where the batch stands."""
+        self.last = standing
         if self._bars is None or self._task is None:
             return
         ended = standing.done + standing.failed
@@ -83,10 +87,24 @@ def carry_out(settings: BatchSettings, *, quiet: bool, as_json: bool) -> int:
     """Run a batch and show it; the exit code."""
     warm_up()
     from alphafold_lite.batch.run import run_batch  # here, so that --help and bad input do not wait for torch
+    from alphafold_lite.batch.summary import summary_folder
 
     result = "features.npz" if settings.part == "search" else RESULT
     with batch_shown(quiet=quiet, as_json=as_json, result=result) as progress:
-        return run_batch(settings, progress)
+        code = run_batch(settings, progress)
+        if progress.last is not None:
+            summary = summary_folder(settings.out_dir, settings.shard) / "summary.csv"
+            log.info("%s; see %s", closing_text(progress.last), summary)
+    return code
+
+
+def closing_text(standing: Standing) -> str:
+    """What became of all targets, those of earlier runs too, and how fast this run was."""
+    parts = [f"{standing.done} of {standing.total} targets done"]
+    parts += [f"{standing.failed} failed"] if standing.failed else []
+    if standing.ended_here:
+        parts.append(f"{standing.ended_here} in this run ({duration(standing.seconds)})")
+    return ", ".join(parts)
 
 
 def _bars(console: Console) -> Progress:

@@ -36,6 +36,8 @@ def test_a_line_a_target_and_its_standing(batch, call, tmp_path):
     assert done.code == 3 and len(done.out.splitlines()) == 2
     assert done.out.splitlines()[0].startswith("bad: failed: expected only residue letters")
     assert "one: UNTRAINED" in done.out and "ranked_0.pdb" in done.out
+    assert "1 of 2 targets done, 1 failed, 1 in this run" in done.err
+    assert f"see {tmp_path / 'out' / 'summary.csv'}" in done.err
     shown = call("status", tmp_path / "out")
     assert shown.code == 0 and "1 of 2 targets done, 1 failed" in shown.out and "bad: expected" in shown.out
     found = json.loads(call("status", tmp_path / "out", "--json").out)
@@ -44,6 +46,7 @@ def test_a_line_a_target_and_its_standing(batch, call, tmp_path):
 
     again = batch(">one\nMQIFVKTLTG\n>two\nKTITL\n", "--json", "--quiet")
     assert again.code == 0 and [json.loads(line)["name"] for line in again.out.splitlines()] == ["two"]
+    assert "2 of 2 targets done; see" in batch(">one\nMQIFVKTLTG\n>two\nKTITL\n").err
 
 
 @pytest.mark.parametrize(("options", "message"), [
