@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from alphafold_lite.batch.files import clear_results, shards_in, state_path
-from alphafold_lite.batch.journal import DONE, SEARCHED, Journal, Target
+from alphafold_lite.batch.journal import Journal, Target
 from alphafold_lite.batch.messages import Ready, Stage
+from alphafold_lite.batch.rows import DONE, SEARCHED
 from alphafold_lite.batch.schema import JOURNAL
 from alphafold_lite.batch.settings import BatchSettings, Part
 from alphafold_lite.common.errors import InputError

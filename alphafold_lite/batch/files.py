@@ -16,6 +16,7 @@ from alphafold_lite.outputs.run_record import sha256_of
 
 STATE_FOLDER = ".batch"  # in the output folder; no target's folder begins with a dot
 _LOCK, _WORKERS_LOCK, _SCRATCH = "lock", "workers.lock", "scratch"
+_DISTOGRAMS = "distograms"
 WORKERS_PATIENCE = 30.0  # seconds that workers of a run that was killed have to end
 # run.json stands twice: folding on a lower rung notes it there. Where features were searched apart, folding alone writes it.
 _OWNED: dict[Stage, tuple[str, ...]] = {
@@ -84,6 +85,16 @@ def scratch_file(out_dir: Path, key: str, shard: Shard | None = None) -> Path:
     return state_path(out_dir, shard) / _SCRATCH / f"{key}.npz"
 
 
+def distograms_folder(out_dir: Path, shard: Shard | None = None) -> Path:
+    """Where distograms are kept, if they are asked for."""
+    return state_path(out_dir, shard) / _DISTOGRAMS
+
+
+def distogram_file(out_dir: Path, key: str, shard: Shard | None = None) -> Path:
+    """The distogram of one target."""
+    return distograms_folder(out_dir, shard) / f"{key}.npz"
+
+
 def clear_leftovers(folder: Path) -> None:
     """Remove what a process that was killed had begun to write for a target; nobody else may be writing there."""
     _remove(folder, _TEMPORARY)
@@ -96,7 +107,7 @@ def clear_results(folder: Path) -> None:
 
 def clear_state(out_dir: Path, shard: Shard | None = None) -> None:
     """The same for the files of a whole batch; those of other shards are left alone."""
-    _remove(state_path(out_dir, shard), (".tmp-*", f"{_SCRATCH}/.tmp-*"))
+    _remove(state_path(out_dir, shard), (".tmp-*", f"{_SCRATCH}/.tmp-*", f"{_DISTOGRAMS}/.tmp-*"))
     if shard is None:
         _remove(out_dir, (".tmp-*",))
 

@@ -9,13 +9,12 @@ from pathlib import Path
 from sqlite3 import Row
 
 from alphafold_lite.batch.messages import STAGES, Failure, Stage, StageResult
+from alphafold_lite.batch.rows import ACTIVE, DONE, FAILED, LEFT, PENDING, RUNNING
 from alphafold_lite.batch.schema import open_journal
 from data_pipeline.parsers.fasta import FastaRecord, RecordProblem
 
-PENDING, ACTIVE, DONE, FAILED = "pending", "active", "done", "failed"
-SEARCHED = "searched"  # by a run that only searches: done, as far as that goes
-RUNNING, LEFT = "running", "interrupted"  # further states of stages
 ANY_LENGTH, PAGE = 2**31, 500
+EARLIER = 0.001  # seconds
 _HAS_FEATURES = (
     "AND EXISTS (SELECT 1 FROM stages AS s WHERE s.name = t.name AND s.stage = 'features' AND s.state = 'done') "
 )
@@ -56,6 +55,7 @@ class Journal:
     def __init__(self, folder: Path, *, use_wal: bool = True) -> None:
         self._db = open_journal(folder, use_wal=use_wal)
         self.run = 0
+        self._started = time.time(), time.monotonic()
         self.only_searched = False  # `take` leaves out targets without features
 
     def close(self) -> None:
@@ -69,7 +69,8 @@ class Journal:
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # SQLite ends it where the disk is full
+                self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
 
@@ -84,11 +85,18 @@ class Journal:
         return None if row is None else row[0]
 
     def begin_run(self, configuration: str, **notes: str) -> None:
-        """Begin a run, with what is to be noted of it; what an earlier one left unfinished is pending again."""
+        """Begin a run, with what is to be noted of it; what an earlier one left unfinished is pending again.
+
+        What ended before has not ended later than now, though the clock may have said so.
+        """
+        self._started = time.time(), time.monotonic()
         with self.together():
+            self._db.execute(
+                "UPDATE targets SET finished = ? WHERE finished >= ?", (self._started[0] - EARLIER, self._started[0])
+            )
             for name, value in (notes | {"configuration": configuration}).items():
                 self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
-            self.run = self._db.execute("INSERT INTO runs (started) VALUES (?)", (time.time(),)).lastrowid or 0
+            self.run = self._db.execute("INSERT INTO runs (started) VALUES (?)", (self._started[0],)).lastrowid or 0
             self.settle()
 
     def settle(self) -> None:
@@ -170,7 +178,7 @@ class Journal:
             "INSERT INTO stages (name, stage, key, state, attempts, started) VALUES (?, ?, ?, ?, 1, ?) "
             "ON CONFLICT (name, stage) DO UPDATE SET key = excluded.key, state = excluded.state, attempts = attempts + 1, "
             "started = excluded.started, error = NULL",
-            (target.name, stage, target.key, RUNNING, time.time()),
+            (target.name, stage, target.key, RUNNING, self._now),
         )
 
     def stage_ended(self, target: Target, result: StageResult) -> None:
@@ -238,11 +246,17 @@ class Journal:
         """Why a target failed."""
         return self._db.execute("SELECT error FROM targets WHERE name = ?", (name,)).fetchone()[0]
 
+    @property
+    def _now(self) -> float:
+        """Seconds since 1970; within a run they pass as they do, whatever happens to the clock."""
+        begun, then = self._started
+        return begun + time.monotonic() - then
+
     def _end(self, name: str, state: str, failure: Failure | None) -> None:
         message, code = (None, 0) if failure is None else (failure.message, failure.exit_code)
         self._db.execute(
             "UPDATE targets SET state = ?, error = ?, exit_code = ?, finished = ? WHERE name = ?",
-            (state, message, code, time.time(), name),
+            (state, message, code, self._now, name),
         )
 
     def _target(self, row: Row) -> Target:

@@ -10,11 +10,11 @@ from sqlite3 import Connection, Row
 from typing import Literal
 
 from alphafold_lite.batch.files import in_use, locked, scratch_file, shards_in, state_folder, state_path
-from alphafold_lite.batch.journal import DONE, FAILED, PENDING, SEARCHED
 from alphafold_lite.batch.merge_sources import Candidate, MergeReport, Source, check_alike, check_names, missing_shards
 from alphafold_lite.batch.messages import STAGES, Stage
 from alphafold_lite.batch.parcels import inside
-from alphafold_lite.batch.schema import JOURNAL, VERSION, open_for_reading, open_journal, unusable
+from alphafold_lite.batch.rows import DONE, FAILED, PENDING, SEARCHED
+from alphafold_lite.batch.schema import JOURNAL, VERSION, JournalError, open_for_reading, open_journal, unusable
 from alphafold_lite.batch.status import runs_together
 from alphafold_lite.batch.summary import counts, last_run, write_summary
 from alphafold_lite.common.errors import InputError
@@ -50,7 +50,7 @@ def merge(sources: Sequence[Path], out_dir: Path) -> MergeReport:
         try:
             with closing(open_journal(folder)) as journal:
                 report = _Merger(found, index, journal, out_dir).run()
-        except sqlite3.OperationalError as error:
+        except JournalError as error:
             raise unusable(folder, error) from error
     write_summary(out_dir)
     return report

@@ -9,10 +9,10 @@ from sqlite3 import Connection, Row
 
 from alphafold_lite.batch.apart import search_alone, search_from_text
 from alphafold_lite.batch.files import damaged
-from alphafold_lite.batch.journal import DONE, SEARCHED
 from alphafold_lite.batch.messages import Stage
 from alphafold_lite.batch.parcels import inside
 from alphafold_lite.batch.plan import configuration_digest, first_broken, noted_files
+from alphafold_lite.batch.rows import DONE, SEARCHED
 from alphafold_lite.batch.shards import Shard
 from alphafold_lite.common.errors import EXIT_OK, EXIT_SOME_FAILED, InputError
 from alphafold_lite.outputs.run_record import sha256_of

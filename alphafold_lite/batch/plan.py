@@ -10,9 +10,10 @@ from pathlib import Path
 from sqlite3 import Row
 
 from alphafold_lite.batch.apart import RESULTLESS, search_alone, search_to_text
-from alphafold_lite.batch.files import damaged, scratch_file
-from alphafold_lite.batch.journal import DONE, FAILED, PENDING, SEARCHED, Journal, Target
+from alphafold_lite.batch.files import damaged, distogram_file, scratch_file
+from alphafold_lite.batch.journal import Journal, Target
 from alphafold_lite.batch.messages import STAGES, Ready, Stage
+from alphafold_lite.batch.rows import DONE, FAILED, PENDING, SEARCHED
 from alphafold_lite.batch.settings import BatchSettings
 from alphafold_lite.batch.shards import Division, distinct_namer, entries_of_shard
 from alphafold_lite.common.errors import InputError
@@ -180,6 +181,9 @@ def first_damaged(target: Target, settings: BatchSettings, *, relaxes: bool) -> 
     stages = [] if broken is None else [STAGES.index(broken)]
     waits = relaxes and "fold" in target.stages and "write" not in target.stages
     if waits and not scratch_file(settings.out_dir, target.key, settings.shard).is_file():
+        stages.append(STAGES.index("fold"))
+    folded = settings.prediction.distogram_band and ("fold" in target.stages or "write" in target.stages)
+    if folded and not distogram_file(settings.out_dir, target.key, settings.shard).is_file():
         stages.append(STAGES.index("fold"))
     return STAGES[min(stages)] if stages else None
 

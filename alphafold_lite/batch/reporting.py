@@ -4,8 +4,8 @@ import logging
 from pathlib import Path
 
 from alphafold_lite.batch.entry import Entry
-from alphafold_lite.batch.journal import DONE, FAILED, PENDING
 from alphafold_lite.batch.progress import BatchProgress, Standing, TargetEnd
+from alphafold_lite.batch.rows import DONE, FAILED, PENDING
 from data_pipeline.complexes import complex_note
 from data_pipeline.parsers.fasta import FastaRecord, RecordProblem
 

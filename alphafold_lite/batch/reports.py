@@ -8,8 +8,8 @@ from sqlite3 import Connection, Row
 from typing import Any
 
 from alphafold_lite.batch.files import state_path
-from alphafold_lite.batch.journal import DONE, FAILED
 from alphafold_lite.batch.messages import STAGES
+from alphafold_lite.batch.rows import DONE, FAILED
 from alphafold_lite.batch.schema import open_for_reading
 from alphafold_lite.common.errors import EXIT_OK
 from alphafold_lite.outputs.files import RUN_FILE

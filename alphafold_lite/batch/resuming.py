@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from alphafold_lite.batch.files import STATE_FOLDER
-from alphafold_lite.batch.journal import DONE
 from alphafold_lite.batch.messages import Ready
 from alphafold_lite.batch.plan import configuration_digest, target_key
+from alphafold_lite.batch.rows import DONE
 from alphafold_lite.batch.schema import JOURNAL, open_for_reading
 from alphafold_lite.predict.folder import run_identity
 from alphafold_lite.predict.predictor import Predictor

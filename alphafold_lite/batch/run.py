@@ -1,7 +1,6 @@
 """One process keeps the journal, hands out targets and hears what became of them."""
 
 import logging
-import sqlite3
 import time
 from dataclasses import replace
 
@@ -10,13 +9,14 @@ from alphafold_lite.batch.engine import WorkerHandle
 from alphafold_lite.batch.engines import opened_engine
 from alphafold_lite.batch.entry import Entry
 from alphafold_lite.batch.files import clear_leftovers, clear_state, locked, scratch_file, state_folder
-from alphafold_lite.batch.journal import ACTIVE, DONE, FAILED, PENDING, Journal, Target
+from alphafold_lite.batch.journal import Journal, Target
 from alphafold_lite.batch.messages import Begun, Failure, Job, JobEnded, Message, OfMember, Ready, Role, StageResult
 from alphafold_lite.batch.plan import begin
 from alphafold_lite.batch.pools import DYING, Pools, noted
 from alphafold_lite.batch.progress import BatchProgress, SilentBatch
 from alphafold_lite.batch.reporting import Reporter, warn_of
-from alphafold_lite.batch.schema import unusable
+from alphafold_lite.batch.rows import ACTIVE, DONE, FAILED, PENDING
+from alphafold_lite.batch.schema import JournalError, unusable
 from alphafold_lite.batch.settings import BatchSettings
 from alphafold_lite.batch.signals import counted_signals
 from alphafold_lite.batch.summary import write_summary
@@ -51,7 +51,7 @@ def run_batch(settings: BatchSettings, progress: BatchProgress | None = None) ->
         try:
             clear_state(settings.out_dir, settings.shard)
             return _Batch(settings, journal, pools, progress or SilentBatch(), received).run()
-        except sqlite3.OperationalError as error:
+        except JournalError as error:
             raise unusable(folder, error) from error
         finally:
             pools.stop()

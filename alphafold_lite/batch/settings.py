@@ -75,8 +75,8 @@ class BatchSettings:
             raise InputError(f"--group-residues between 0 and {MAX_GROUP_RESIDUES}", found, action)
         if self.engine not in get_args(EngineName):
             raise InputError("--engine local or ray", repr(self.engine), "choose one of these")
-        if self.engine == "ray" and self.group_residues:
-            raise InputError("--engine local with --group-residues", "--engine ray", "leave one of them out")
+        if self.engine == "ray":
+            _check_ray(self)
         if self.address is not None:
             _check_address(self.address, self.engine)
         if self.offline:
@@ -87,6 +87,13 @@ def _check_offline(settings: BatchSettings) -> None:
     check_offline(settings.search)
     if settings.engine != "local":
         raise InputError("--engine local with --offline", f"--engine {settings.engine}", "leave one of them out")
+
+
+def _check_ray(settings: BatchSettings) -> None:
+    if settings.group_residues:
+        raise InputError("--engine local with --group-residues", "--engine ray", "leave one of them out")
+    if settings.prediction.distogram_band:
+        raise InputError("--engine local where distograms are kept", "--engine ray", "leave it out")
 
 
 def _check_address(address: str, engine: EngineName) -> None:

@@ -11,7 +11,8 @@ from typing import Protocol
 import torch
 
 from alphafold_lite.batch.checks import check_structure
-from alphafold_lite.batch.files import checksums
+from alphafold_lite.batch.distogram_file import Distogram, save_distogram
+from alphafold_lite.batch.files import checksums, distogram_file
 from alphafold_lite.batch.grouping import Grouping, automatic_residues
 from alphafold_lite.batch.ladder import Rung, lightened, max_residues, rungs
 from alphafold_lite.batch.messages import Begun, Failure, Job, JobEnded, Message, OfMember, Ready, Stage, StageResult
@@ -124,6 +125,7 @@ class FoldWorker:
         self._rungs = rungs(self._predictor)
         self._relaxes = self._predictor.relax_choice != "none"
         self._grouping = _grouping(settings, self._predictor)
+        self._settings = settings
 
     def ready(self) -> Ready:
         predictor = self._predictor
@@ -185,12 +187,19 @@ class FoldWorker:
                 _note_rung(job, rung)
             if self._relaxes:
                 save_results(ranking, job.scratch)
+            self._keep_distogram(best, job)
         if not self._relaxes:
             with _stage("write", job, send):
                 folder.write_metrics(
                     relax_ranked(job.record.name, ranking, self._predictor, folder, clock), clock.seconds
                 )
         return JobEnded(rung=number)
+
+    def _keep_distogram(self, best: FoldResult, job: Job) -> None:
+        """Keep the distogram of the best structure, where distograms are asked for, under the key of the target, as results are kept."""
+        if best.distogram is not None:
+            path = distogram_file(self._settings.out_dir, job.scratch.stem, self._settings.shard)
+            save_distogram(Distogram(num_res=len(best.plddt), log_probabilities=best.distogram), path)
 
     def _fold(
         self, job: Job, features: Features, folder: TargetFolder, clock: Clock

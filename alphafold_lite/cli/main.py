@@ -16,6 +16,7 @@ import typer
 from alphafold_lite.cli import (
     batch,
     cache,
+    distill,
     estimate,
     evaluate,
     finetune,
@@ -56,6 +57,7 @@ app.command(name="status", context_settings=SETTINGS)(status.status)
 app.command(name="train", context_settings=SETTINGS)(train.train)
 app.command(name="evaluate", context_settings=SETTINGS)(evaluate.evaluate)
 app.command(name="finetune", context_settings=SETTINGS)(finetune.finetune)
+app.command(name="distill", context_settings=SETTINGS)(distill.distill)
 app.add_typer(library.app, name="library", context_settings=SETTINGS)
 app.add_typer(cache.app, name="cache", context_settings=SETTINGS)
 predict_app.command(name="predict")(predict.predict)

@@ -2,12 +2,12 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 
-from alphafold_lite.cli import options
+from alphafold_lite.cli import options, train_options
 from alphafold_lite.cli.terminal import LOGGER, logged
 from alphafold_lite.common.errors import EXIT_INTERRUPTED, EXIT_OK, InputError
 
@@ -15,64 +15,24 @@ if TYPE_CHECKING:
     from alphafold_lite.training.config import TrainingConfig
     from alphafold_lite.training.run_folder import Sources
 
-PrecisionName = Literal["fp32", "bf16"]
-
-RunFolder = Annotated[Path, typer.Option("--out-dir", metavar="RUN", help="Folder of the run.")]
-Preset = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="initial_training, finetuning, cpu_small, gpu_single, lite or tiny; ablations behind plus signs, as in cpu_small+no_templates.",
-    ),
-]
-Data = Annotated[
-    list[str] | None,
-    typer.Option(metavar="FILE.npz|DIR", help="Chains to learn from; give the option once for each set."),
-]
-Validation = Annotated[
-    list[str] | None, typer.Option(metavar="FILE.npz|DIR", help="Chains to be judged by during training.")
-]
-LeaveOut = Annotated[
-    str | None, typer.Option(metavar="FILE.txt", help="Names of chains of the data that must not be trained on.")
-]
-HitFile = Annotated[
-    str | None,
-    typer.Option("--homologues", metavar="FILE.npz", help="The chains' hits on each other, offered as templates."),
-]
-Start = Annotated[
-    str | None,
-    typer.Option(
-        "--init-from", metavar="NAME_OR_PATH", help="Parameters to start from: a run's folder, a file, a name."
-    ),
-]
-Steps = Annotated[int | None, typer.Option(metavar="N", help="Length of the run; default: the preset's.")]
-Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on with the run in --out-dir, to the same result bit by bit.")
-]
-Seed = Annotated[int | None, typer.Option(metavar="N", help="Same seed, same run.")]
-Precision = Annotated[PrecisionName | None, typer.Option(help="bf16 autocast or fp32; default: the preset's.")]
-Workers = Annotated[int, typer.Option(metavar="N", help="Processes that prepare data ahead; they change no result.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as data.crop_size=96; config.json lists them."),
-]
-
 
 def train(
-    out_dir: RunFolder,
-    preset: Preset = None,
-    data: Data = None,
-    validation: Validation = None,
-    leave_out: LeaveOut = None,
-    homologues: HitFile = None,
-    init_from: Start = None,
-    steps: Steps = None,
-    resume: Resume = False,
-    seed: Seed = None,
+    out_dir: train_options.RunFolder,
+    preset: train_options.Preset = None,
+    data: train_options.Data = None,
+    distilled: train_options.Distilled = None,
+    distilled_share: train_options.DistilledShare = 0.75,
+    validation: train_options.Validation = None,
+    leave_out: train_options.LeaveOut = None,
+    homologues: train_options.HitFile = None,
+    init_from: train_options.Start = None,
+    steps: train_options.Steps = None,
+    resume: train_options.Resume = False,
+    seed: train_options.Seed = None,
     device: options.Device = "auto",
-    precision: Precision = None,
-    workers: Workers = 0,
-    settings: Set = None,
+    precision: train_options.Precision = None,
+    workers: train_options.Workers = 0,
+    settings: train_options.Set = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
@@ -80,14 +40,15 @@ def train(
 
     Exit codes: 0 done, 2 usage or input, 4 device missing, 130 interrupted (the state is saved), 1 internal.
     """
-    from alphafold_lite.training import run_folder  # here, so that --help does not wait for torch
+    from alphafold_lite.training import mixing, run_folder  # here, so that --help does not wait for torch
 
     changes = list(settings or ())
     named = (("run.steps", steps), ("run.seed", seed), ("step.precision", precision))
     changes += [f"{name}={value}" for name, value in named if value is not None]
     if resume:
-        if preset or init_from or leave_out:
-            raise InputError("--resume without --preset, --init-from and --leave-out", "one of them", "leave it out")
+        if preset or init_from or leave_out or distilled:
+            expected = "--resume without --preset, --init-from, --leave-out and --distilled"
+            raise InputError(expected, "one of them", "leave it out; the run keeps its own")
         old, sources = run_folder.reopen(out_dir)
         config = _changed(old, changes)
         run_folder.check_resumable(old, config)
@@ -101,6 +62,8 @@ def train(
             start=init_from,
             homologues=homologues,
         )
+        if distilled:
+            config, sources = mixing.with_distilled(config, sources, distilled, distilled_share)
     with logged(quiet=quiet) as console:
         code = _run(config, sources, out_dir, console, resume=resume, device=device, workers=workers, quiet=quiet)
     raise typer.Exit(code)

@@ -71,7 +71,7 @@ def run_together(
             raise out_of_memory(predictor.placement.device, num_res=longest) from error
         raise
     return tuple(
-        to_result(one, of_one, source=model.source, number=number, seed=seed)
+        to_result(one, of_one, source=model.source, number=number, seed=seed, band=settings.distogram_band)
         for one, of_one in zip(folded, features, strict=True)
     )
 

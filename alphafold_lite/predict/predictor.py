@@ -216,7 +216,8 @@ class Predictor:
             if is_out_of_memory(error):
                 raise out_of_memory(device, num_res=len(features.sequence)) from error
             raise
-        return to_result(folded, features, source=model.source, number=number, seed=seed)
+        band = settings.distogram_band
+        return to_result(folded, features, source=model.source, number=number, seed=seed, band=band)
 
     def draw(self, features: Features, model: LoadedModel, seed: int, number_of_pass: int) -> Batch:
         """The network's input for one pass."""

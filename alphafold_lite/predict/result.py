@@ -16,6 +16,7 @@ from alphafold_lite.common.protein import Protein
 from alphafold_lite.inference.recycling import Folded
 from alphafold_lite.outputs.files import write_atomic
 from alphafold_lite.outputs.pdb import to_pdb
+from alphafold_lite.predict.distogram import log_probabilities
 from alphafold_lite.relax.result import RelaxResult
 from alphafold_lite.weights.registry import ParameterSource
 
@@ -44,6 +45,7 @@ class FoldResult:
     relaxation: RelaxResult | None = None
     iptm: float | None = None
     caution: str = ""  # what the parameters say of their accuracy
+    distogram: Float[np.ndarray, "N_pairs bins"] | None = None  # see `predict.distogram`; None unless asked for
 
     @property
     def stem(self) -> str:
@@ -127,8 +129,14 @@ def ranking_scores(results: Sequence[FoldResult]) -> tuple[str, list[float]]:
     return "plddts", [result.mean_plddt for result in results]
 
 
-def to_result(folded: Folded, features: Features, *, source: ParameterSource, number: int, seed: int) -> FoldResult:
-    """Scores from logits, and the structure as a `Protein` that carries pLDDT as B-factors; each chain of a complex is numbered from 1."""
+def to_result(
+    folded: Folded, features: Features, *, source: ParameterSource, number: int, seed: int, band: int = 0
+) -> FoldResult:
+    """Scores from logits, and the structure as a `Protein` that carries pLDDT as B-factors; each chain of a complex is numbered from 1.
+
+    Args:
+        band: width of the distogram that is handed out; 0: none is.
+    """
     prediction = folded.prediction
     plddt = _array(confidence.plddt(prediction.logits.plddt))
     mask = _array(prediction.atom37_mask)
@@ -160,6 +168,7 @@ def to_result(folded: Folded, features: Features, *, source: ParameterSource, nu
         max_pae=None if max_pae is None else float(max_pae),
         num_recycles=folded.passes - 1,
         iptm=iptm,
+        distogram=log_probabilities(prediction.logits.distogram, band) if band else None,
     )
 
 

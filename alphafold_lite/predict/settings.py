@@ -13,6 +13,7 @@ DEFAULT_MODELS = ("auto",)  # as `weights.registry.resolve` has it
 ALL_MODELS = tuple(f"model_{number}_ptm" for number in range(1, 6))
 MAX_RECYCLES, MAX_SEEDS = 100, 1000
 MAX_SEED = 2**31 - 1
+MAX_BAND = 10_000
 
 
 class SettingsKeywords(TypedDict, total=False):
@@ -28,6 +29,7 @@ class SettingsKeywords(TypedDict, total=False):
     relax: RelaxChoice
     max_clusters: int | None
     max_extra: int | None
+    distogram_band: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +50,7 @@ class Settings:
     relax: RelaxChoice = "best"
     max_clusters: int | None = None  # None: what the model was trained with
     max_extra: int | None = None
+    distogram_band: int = 0  # hand out distograms of pairs up to so many residues apart, which changes no other result
 
     def __post_init__(self) -> None:
         if not self.models or len(set(self.models)) < len(self.models):
@@ -63,6 +66,7 @@ class Settings:
             _check_range("MSA clusters", self.max_clusters, 1, 2**20)
         if self.max_extra is not None:
             _check_range("extra MSA rows", self.max_extra, 1, 2**20)
+        _check_range("the width of distograms", self.distogram_band, 0, MAX_BAND)
         _check_choice("--device", self.device, get_args(DeviceName))
         _check_choice("--precision", self.precision, get_args(PrecisionName))
         _check_choice("--relax", self.relax, get_args(RelaxChoice))

@@ -20,6 +20,7 @@ from alphafold_lite.weights.npz import read_npz
 
 COORDINATE_UNIT = 0.01  # Å, of the packed integers
 PROFILE_UNIT = 1 / 255
+WEIGHT_UNIT = 1 / 255
 PROFILE_LETTERS = 23  # 20 residue types, X, gap, mask
 BACKBONE_ATOMS = 4  # N, CA, C, O: the first columns of atom14
 PLAIN_NAME = re.compile(r"\w[\w.-]*")  # of an alignment's file
@@ -29,7 +30,11 @@ SIDE_CHAIN = [column for column, name in enumerate(rc.atom_types) if name not in
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chain:
-    """One experimental chain. Chains of one cluster are related; chains of different clusters count as independent."""
+    """One known chain. Chains of one cluster are related; chains of different clusters count as independent.
+
+    `weights` are there where the structure is a prediction (self-distillation, supplement 1.3): how much each residue counts in the losses that
+    compare structures.
+    """
 
     id: str
     cluster: int
@@ -42,6 +47,7 @@ class Chain:
     profile: Float[np.ndarray, "N_res 20"] | None = None  # frequencies in the order of `restypes`
     alignment: Path | None = None  # an A3M file whose first row is the sequence
     resolution: float | None = None  # Å; None: not known
+    weights: Float[np.ndarray, "N_res"] | None = None  # 0-1; None: an experimental structure, all 1
 
     @property
     def cluster_profile(self) -> Float[np.ndarray, "N_res 23"] | None:
@@ -154,7 +160,7 @@ class _Packed:
         has_side_chains = bool(mask[:, SIDE_CHAIN].any())
         if not has_side_chains:
             positions, mask = with_beta_carbons(aatype, positions, mask)
-        profile, index = self.arrays.get("profile"), self.arrays.get("residue_index")
+        profile, index, weight = (self.arrays.get(name) for name in ("profile", "residue_index", "weight"))
         resolution = float(self.arrays["resolution"][number]) if "resolution" in self.arrays else math.nan
         return Chain(
             id=str(self.arrays["id"][number]),
@@ -168,6 +174,7 @@ class _Packed:
             profile=None if profile is None else profile[rows] * np.float32(PROFILE_UNIT),
             alignment=self.alignments[number],
             resolution=None if math.isnan(resolution) else resolution,
+            weights=None if weight is None else weight[rows] * np.float32(WEIGHT_UNIT),
         )
 
     def _atoms(self, rows: slice, aatype: Int[np.ndarray, "N_res"]) -> tuple[np.ndarray, np.ndarray]:
@@ -236,7 +243,7 @@ def _check(arrays: dict[str, np.ndarray], path: Path) -> None:
     fits = (
         len(offset) == len(arrays["id"]) + 1 and offset[0] == 0 and offset[-1] == rows and (np.diff(offset) > 0).all()
     )
-    per_row = [name for name in ("sequence", "mask", "profile", "residue_index") if name in arrays]
+    per_row = [name for name in ("sequence", "mask", "profile", "residue_index", "weight") if name in arrays]
     if not fits or any(len(arrays[name]) != rows for name in per_row):
         raise InputError(f"offsets and rows that fit {rows} residues", f"others in {path}", "fetch the file again")
 

@@ -42,6 +42,12 @@ class Crop:
         return self.chain.atom37_mask[self.rows]
 
     @property
+    def weights(self) -> Float[np.ndarray, "N_res"] | None:
+        """Of the residues in the losses; None for an experimental structure."""
+        whole = self.chain.weights
+        return None if whole is None else whole[self.rows]
+
+    @property
     def profile(self) -> Float[np.ndarray, "N_res 23"] | None:
         """As the network reads it; None where the chain has none."""
         whole = self.chain.cluster_profile

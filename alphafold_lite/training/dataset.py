@@ -19,7 +19,7 @@ from alphafold_lite.training.homologues import Homologues, Relatives, draw_hits
 from alphafold_lite.training.inputs import Kind, choose_kind, draw_inputs, pad
 from alphafold_lite.training.losses import MsaTruth
 from alphafold_lite.training.plan import Plan
-from alphafold_lite.training.targets import Targets, make_targets
+from alphafold_lite.training.targets import Targets, WeightedTargets, make_targets
 
 T = TypeVar("T")
 UNKNOWN_RESOLUTION = 0.0  # Å, as AlphaFold has it for NMR structures
@@ -36,6 +36,7 @@ class Example:
     resolution: float
     clamped: bool
     template_places: int = 0
+    weights: Float[np.ndarray, "N_res"] | None = None  # of a predicted structure; None: an experimental one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,6 +114,7 @@ def assemble(
         mask=np.pad(crop.mask, ((0, short), (0, 0))),
         resolution=UNKNOWN_RESOLUTION if chain.resolution is None else chain.resolution,
         clamped=True,
+        weights=None if crop.weights is None else np.pad(crop.weights, (0, short)),
     )
 
 
@@ -160,15 +162,28 @@ def collate(examples: Sequence[Example]) -> MicroBatch:
             true_msa=torch.as_tensor(np.stack([e.draws[-1].true_msa for e in examples])).to(torch.int64),
             bert_mask=torch.as_tensor(np.stack([e.draws[-1].bert_mask for e in examples])),
         ),
-        targets=make_targets(
-            last.aatype,
-            last.residue_index,
-            torch.as_tensor(np.stack([e.positions for e in examples])),
-            torch.as_tensor(np.stack([e.mask for e in examples])),
-            last.seq_mask,
-            torch.tensor([e.resolution for e in examples], dtype=torch.float32),
-        ),
+        targets=_targets(examples, last),
         clamped=torch.tensor([float(e.clamped) for e in examples]),
+    )
+
+
+def _targets(examples: Sequence[Example], last: Batch) -> Targets:
+    """Targets of the structures; where any of them is a prediction, with weights, which are 1 for the others."""
+    targets = make_targets(
+        last.aatype,
+        last.residue_index,
+        torch.as_tensor(np.stack([e.positions for e in examples])),
+        torch.as_tensor(np.stack([e.mask for e in examples])),
+        last.seq_mask,
+        torch.tensor([e.resolution for e in examples], dtype=torch.float32),
+    )
+    if all(e.weights is None for e in examples):
+        return targets
+    weights = [np.ones(len(e.mask), np.float32) if e.weights is None else e.weights for e in examples]
+    return WeightedTargets.of(
+        targets,
+        weights=torch.as_tensor(np.stack(weights)),
+        is_experimental=torch.tensor([float(e.weights is None) for e in examples]),
     )
 
 

@@ -1,7 +1,7 @@
-"""What the losses compare with: everything that follows from the atoms of an experimental structure (supplement 1.8.5, 1.9 and Alg. 26)."""
+"""What the losses compare with: everything that follows from the atoms of a known structure (supplement 1.8.5, 1.9 and Alg. 26)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Float, Int
@@ -46,9 +46,37 @@ class Targets:
     pseudo_beta: Float[Tensor, "*batch N_res 3"]
     pseudo_beta_mask: Float[Tensor, "*batch N_res"]
 
+    def weighted(self, mask: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """A mask `[*batch, N_res, ...]` times what the residues count in terms that compare structures: 1 in an experimental structure."""
+        return mask
+
+    def of_experiments(self, loss: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+        """A loss of heads that say how far predictions are to be trusted, which experimental structures alone can teach."""
+        return loss
+
     def map(self, fn: Callable[[Tensor], Tensor]) -> "Targets":
         """Apply `fn` to every tensor, for example to move or to add a leading dimension."""
         return map_tensors(self, fn)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeightedTargets(Targets):
+    """Examples some of which are predictions (self-distillation, supplement 1.3)."""
+
+    weights: Float[Tensor, "*batch N_res"]  # 0-1; 1 in experimental structures
+    is_experimental: Float[Tensor, "*batch"]
+
+    @classmethod
+    def of(cls, targets: Targets, *, weights: Tensor, is_experimental: Tensor) -> "WeightedTargets":
+        """The same targets with weights."""
+        same = {f.name: getattr(targets, f.name) for f in fields(targets)}
+        return cls(**same, weights=weights, is_experimental=is_experimental)
+
+    def weighted(self, mask: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        return mask * self.weights.reshape(self.weights.shape + (1,) * (mask.ndim - self.weights.ndim))
+
+    def of_experiments(self, loss: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+        return loss * self.is_experimental
 
 
 def make_targets(

@@ -40,7 +40,13 @@ ESTIMATE = {
 STATUS = {"out", "--json", "--debug"}
 TRAIN = {
     "--out-dir", "--preset", "--data", "--validation", "--leave-out", "--homologues", "--init-from", "--steps", "--resume", "--seed", "--device",
-    "--precision", "--workers", "--set", "--quiet", "--debug",
+    "--precision", "--workers", "--set", "--quiet", "--debug", "--distilled", "--distilled-share",
+}  # fmt: skip
+DISTILL = {
+    "--fasta", "--out-dir", "--params", "--models", "--confidence", "--threshold", "--min-confident-share", "--min-length", "--max-length",
+    "--min-depth", "--keep-distograms", "--msa-mode", "--database", "--data-dir", "--library", "--templates", "--no-cache",
+    "--search-threads", "--max-msa", "--num-recycles", "--seed", "--device", "--precision", "--retry-failed", "--search-workers",
+    "--fold-workers", "--time-limit", "--force", "--overwrite", "--quiet", "--json", "--debug",
 }  # fmt: skip
 EVALUATE = {
     "--dataset", "--params", "--models", "--limit", "--seed", "--inputs", "--templates", "--baseline", "--leave-out",
@@ -91,6 +97,7 @@ def test_the_other_commands_take_exactly_these_options():
         "train": TRAIN,
         "evaluate": EVALUATE,
         "finetune": FINETUNE,
+        "distill": DISTILL,
     }
     for name, expected in groups.items():
         assert {sub: options(command) for sub, command in commands[name].commands.items()} == expected

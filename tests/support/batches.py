@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 
+from alphafold_lite.batch.journal import Journal
 from alphafold_lite.batch.run import run_batch
 from alphafold_lite.batch.settings import BatchSettings
 from alphafold_lite.predict.settings import Settings
@@ -58,3 +59,13 @@ class Batches:
     @property
     def summary(self):
         return json.loads((self.out / "summary.json").read_text())
+
+
+def planned_targets(folder, records):
+    """A journal in which a run has listed records and done nothing."""
+    journal = Journal(folder)
+    journal.begin_run("c")
+    with journal.together():
+        for record in records:
+            journal.put(record, "c" + record.sequence, selected=True)
+    return journal

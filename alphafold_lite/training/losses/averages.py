@@ -10,7 +10,7 @@ from alphafold_lite.training.losses.config import ResolutionRange
 
 
 def masked_mean(values: Tensor, mask: Tensor, *, dims: tuple[int, ...], epsilon: float) -> Tensor:
-    """Mean of `values` over `dims` where the mask, which broadcasts, is 1; 0 where it is 1 nowhere, for which `epsilon` is there."""
+    """Mean of `values` over `dims` where the mask, which broadcasts and may hold weights, is 1; 0 where it is 1 nowhere, for which `epsilon` is there."""
     mask = mask.to(values.dtype).expand(values.shape)
     return (values * mask).sum(dims) / (epsilon + mask.sum(dims))
 

@@ -20,7 +20,7 @@ def distogram_loss(
     logits: Float[Tensor, "*batch N_res N_res bins"], targets: Targets, bins: BinsConfig
 ) -> Float[Tensor, "*batch"]:
     """Mean over all pairs of residues, each with itself too, whose CB (CA for glycine) are known."""
-    position, mask = targets.pseudo_beta, targets.pseudo_beta_mask
+    position, mask = targets.pseudo_beta, targets.weighted(targets.pseudo_beta_mask)
     squared = (position[..., :, None, :] - position[..., None, :, :]).square().sum(-1)
     labels = torch.bucketize(squared, bin_edges(bins, squared).square())
     pair_mask = mask[..., :, None] * mask[..., None, :]

@@ -59,7 +59,7 @@ def average_error(
     points_mask: Float[Tensor, "*#batch P"],
     length_scale: float,
 ) -> Float[Tensor, "*#batch"]:
-    """Mean over frames and points that are known, in units of `length_scale` (Alg. 28, line 4)."""
+    """Mean over frames and points that are known, in units of `length_scale` (Alg. 28, line 4); masks may be weights."""
     masked = distances * frames_mask[..., :, None] * points_mask[..., None, :]
     pairs = frames_mask.sum(-1) * points_mask.sum(-1)
     return masked.sum((-2, -1)) / (FAPE_EPSILON + pairs) / length_scale
@@ -83,7 +83,7 @@ def backbone_fape(
         rotation=targets.backbone.rotation[..., None, :, :, :],
         translation=targets.backbone.translation[..., None, :, :],
     )
-    mask = targets.backbone_mask[..., None, :]
+    mask = targets.weighted(targets.backbone_mask)[..., None, :]
     distances = aligned_distances(
         Placed(frames=frames, points=frames.translation), Placed(frames=truth, points=truth.translation)
     )
@@ -107,5 +107,6 @@ def sidechain_fape(
     distances = aligned_distances(
         place(predicted.frames, predicted.atom14), place(renamed.groups, renamed.atom14_positions)
     )
-    frames_mask, points_mask = frames_mask.gather(-1, frames), points_mask.gather(-1, points)
+    frames_mask = targets.weighted(targets.groups.exists).flatten(-2).gather(-1, frames)
+    points_mask = targets.weighted(renamed.atom14_mask).flatten(-2).gather(-1, points)
     return average_error(distances.clamp(max=config.clamp), frames_mask, points_mask, config.length_scale)

@@ -37,8 +37,8 @@ def pae_loss(
     max_bin: float,
     allowed: ResolutionRange | None,
 ) -> Float[Tensor, "*batch"]:
-    """Mean over pairs of residues whose frames are known; 0 for structures outside the resolutions allowed."""
+    """Mean over pairs of residues whose frames are known; 0 for predicted structures and those outside the resolutions allowed."""
     labels = aligned_error_bins(predicted, targets.backbone, num_bins=logits.shape[-1], max_bin=max_bin)
     mask = targets.backbone_mask[..., :, None] * targets.backbone_mask[..., None, :]
     loss = masked_mean(cross_entropy(logits, labels), mask, dims=(-2, -1), epsilon=MEAN_EPSILON)
-    return loss * in_range(targets.resolution, allowed)
+    return targets.of_experiments(loss * in_range(targets.resolution, allowed))

@@ -57,9 +57,9 @@ def plddt_loss(
     targets: Targets,
     allowed: ResolutionRange | None,
 ) -> Float[Tensor, "*batch"]:
-    """Mean over residues whose CA is known; 0 for structures outside the resolutions allowed. The score carries no gradient."""
+    """Mean over residues whose CA is known; 0 for predicted structures and those outside the resolutions allowed. The score carries no gradient."""
     mask, num_bins = targets.atom37_mask[..., CA_SLOT], logits.shape[-1]
     score = lddt_ca(predicted_ca, targets.atom37_positions[..., CA_SLOT, :], mask).per_residue
     labels = (score * num_bins).floor().long().clamp(max=num_bins - 1)
     loss = masked_mean(cross_entropy(logits, labels), mask, dims=(-1,), epsilon=MEAN_EPSILON)
-    return loss * in_range(targets.resolution, allowed)
+    return targets.of_experiments(loss * in_range(targets.resolution, allowed))

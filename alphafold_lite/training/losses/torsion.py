@@ -29,7 +29,7 @@ def torsion_loss(
         angles[..., None, :, first:, :] for angles in (targets.torsions, targets.torsions_alternative)
     )
     error = torch.minimum((predicted - truth).square().sum(-1), (predicted - alternative).square().sum(-1))
-    mask = targets.torsions_mask[..., None, :, first:]
+    mask = targets.weighted(targets.torsions_mask)[..., None, :, first:]
     return masked_mean(error, mask, dims=(-3, -2, -1), epsilon=MEAN_EPSILON)
 
 
