@@ -51,8 +51,11 @@ HEADERS = (
 VICTIMS = {"batch": 0.5, "worker": 0.4, "server": 0.1}
 PATIENCE = 60.0  # seconds that workers without a batch have to end
 ROUNDS = 100  # at most
-WORKING = 0.8  # of the moments, which count from when targets are at work; the others from the start of the command
-SPAN = 0.5  # of the time of the undisturbed run (from when targets are at work, or in all), in which a moment falls
+WORKING = (
+    0.8  # of the moments, which wait for some more stages to begin, however busy the machine is; the others for a time
+)
+STAGES, HOLD = 50, 0.2  # the most stages that are waited for, and seconds after these
+SPAN = 0.5  # of the time of the undisturbed run, in which the other moments fall
 POLL = 0.02  # seconds between two looks at the journal
 
 
@@ -110,11 +113,12 @@ def family(batch: int) -> dict[str, list[int]]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
-    """Runs so far, targets done and left (before any is listed: one), and stages at work, of the run before where a new one has not begun."""
+    """Runs so far, targets done and left (before any is listed: one), stages begun, and stages at work (of the run before until the next begins)."""
 
     runs: int = 0
     done: int = 0
     left: int = 1
+    begun: int = 0
     at_work: int = 0
 
 
@@ -124,14 +128,14 @@ def look(out: Path) -> Look:
         return Look()
     query = (
         "SELECT (SELECT count(*) FROM runs), sum(state = 'done'), sum(state != 'done'), "
-        "(SELECT count(*) FROM stages WHERE state = 'running') FROM targets"
+        "(SELECT sum(attempts) FROM stages), (SELECT count(*) FROM stages WHERE state = 'running') FROM targets"
     )
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as journal:
-            runs, done, left, at_work = journal.execute(query).fetchone()
+            runs, done, left, begun, at_work = journal.execute(query).fetchone()
     except sqlite3.OperationalError:  # not made yet
         return Look()
-    return Look() if done is None else Look(runs=runs, done=done, left=left, at_work=at_work)
+    return Look() if done is None else Look(runs=runs, done=done, left=left, begun=begun or 0, at_work=at_work)
 
 
 class Soak:
@@ -148,7 +152,7 @@ class Soak:
         self.kills: list[Kill] = []
         self.faults: list[str] = []
         self.starts, self.rounds, self.repeated, self.given_up = 0, 0, 0, 0
-        self.span, self.work = 0.0, 0.0  # seconds of the undisturbed run in all, and at work
+        self.span = 0.0  # seconds of the undisturbed run
 
     def run(self, kills: int) -> None:
         """The undisturbed run, then rounds until so many kills have hit."""
@@ -156,8 +160,6 @@ class Soak:
         if (code := begin(self._fasta, self._calm, self._params).wait()) != EXIT_OK:
             raise SystemExit(f"the undisturbed run ends with {code}, see {self._calm.with_suffix('.log')}")
         self.span = time.monotonic() - started
-        with closing(sqlite3.connect(state_path(self._calm) / JOURNAL)) as journal:
-            self.work = journal.execute("SELECT seconds FROM runs").fetchone()[0]
         while len(self.kills) < kills and self.rounds < ROUNDS and not self.faults:
             self.rounds += 1
             out = self._out / f"round{self.rounds}"
@@ -176,7 +178,7 @@ class Soak:
         self.starts += 1
         before = look(out)
         batch, started, seen = begin(self._fasta, out, self._params), time.monotonic(), set[int]()
-        while len(self.kills) < kills and self._wait(batch, out, before.runs):
+        while len(self.kills) < kills and self._wait(batch, out):
             victims = family(batch.pid)
             seen |= {pid for pids in victims.values() for pid in pids} - {batch.pid}
             (victim,) = self._rng.choices(list(VICTIMS), list(VICTIMS.values()))
@@ -196,13 +198,16 @@ class Soak:
             self.faults.append(f"exit code {code}, see {out.with_suffix('.log')}")
         return code == EXIT_OK or bool(self.faults)
 
-    def _wait(self, batch: subprocess.Popen[bytes], out: Path, runs: int) -> bool:
+    def _wait(self, batch: subprocess.Popen[bytes], out: Path) -> bool:
         """Wait for the next moment; False where the batch ends before it, or has nothing left to do: the next round has."""
-        counts_from_work, share = self._rng.random() < WORKING, self._rng.uniform(0.0, SPAN)
-        while counts_from_work and batch.poll() is None and not ((now := look(out)).at_work and now.runs > runs):
-            time.sleep(POLL)
+        if self._rng.random() < WORKING:
+            moment, goal = self._rng.uniform(0.0, HOLD), look(out).begun + self._rng.randint(1, STAGES)
+            while batch.poll() is None and look(out).begun < goal:
+                time.sleep(POLL)
+        else:
+            moment = self._rng.uniform(0.0, SPAN * self.span)
         try:
-            batch.wait(share * (self.work if counts_from_work else self.span))
+            batch.wait(moment)
         except subprocess.TimeoutExpired:
             return look(out).left > 0
         return False
@@ -245,7 +250,7 @@ def main() -> int:
         "targets": args.targets, "seed": args.seed, "kills that hit": len(soak.kills), **{f"of the {name}": victims[name] for name in VICTIMS},
         "while no stage was at work": idle, "starts of the command": soak.starts, "rounds": soak.rounds,
         "stages begun again": soak.repeated, "targets given up after two dead workers, then tried again": soak.given_up,
-        "faults": len(soak.faults), "seconds undisturbed": round(soak.span, 1), "seconds undisturbed at work": round(soak.work, 1), "seconds in all": round(time.monotonic() - started),
+        "faults": len(soak.faults), "seconds undisturbed": round(soak.span, 1), "seconds in all": round(time.monotonic() - started),
         "what": soak.faults, "each": [asdict(kill) for kill in soak.kills],
     }  # fmt: skip
     print(table(record), *(f"FAULT: {fault}" for fault in soak.faults), sep="\n")

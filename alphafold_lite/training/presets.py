@@ -113,8 +113,8 @@ def lite() -> TrainingConfig:
         data=replace(
             config.data,
             shares=(0.75, 0.2, 0.05),
-            inputs=InputMix(alignment=0.05, sampled=0.1, profile=0.45, carried=0.3, query=0.1, carried_in_deep=0.5),
-            templates=TemplateMix(none=0.3, corrupted=0.25, homologues=0.45, max_templates=2),
+            inputs=InputMix(alignment=0.15, sampled=0.1, profile=0.35, carried=0.3, query=0.1, carried_in_deep=0.5),
+            templates=TemplateMix(none=0.4, corrupted=0.1, homologues=0.5, max_templates=2),
         ),
         validation=ValidationConfig(
             count=40, max_length=160, num_recycles=1, templates=("none", "homologues"), inputs="carried"
@@ -122,11 +122,8 @@ def lite() -> TrainingConfig:
         run=RunConfig(steps=30_000, validate_every=500, checkpoint_every=250, log_every=50),
         stages=(
             Stage(first_step=1_500, settings=("loss.violation=0.05", "loss.plddt=0.05")),
-            Stage(first_step=6_500, settings=("data.crop_size=96", "data.clamped_share=0.7")),
-            Stage(
-                first_step=10_000,
-                settings=("data.crop_size=128", "data.clamped_share=0.9"),
-            ),
+            Stage(first_step=8_700, settings=("data.crop_size=96", "data.clamped_share=0.8")),
+            Stage(first_step=20_000, settings=("data.crop_size=128", "data.clamped_share=0.9")),
         ),
     )
 
