@@ -19,11 +19,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.fixture(autouse=True)
-def _subnormal_numbers() -> Iterator[None]:
-    """Training flushes subnormal numbers to zero, for the whole process; other tests must not feel that."""
+def _arithmetic() -> Iterator[None]:
+    """Training flushes subnormal numbers to zero and workers take fewer threads, for the whole process; other tests must not feel that."""
+    torch = sys.modules.get("torch")
+    threads = torch and torch.get_num_threads()
     yield
     if torch := sys.modules.get("torch"):
         torch.set_flush_denormal(False)
+        if threads and torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
