@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from alphafold_lite.batch.files import checksums, damaged
+from alphafold_lite.batch.files import checksums, clear_leftovers, damaged
 from alphafold_lite.batch.journal import Target
 from alphafold_lite.batch.messages import STAGES, Stage, StageResult
 from alphafold_lite.common.errors import TargetError
@@ -44,6 +44,7 @@ def copy_results(source: Target, target: Target, out_dir: Path, *, overwrite: bo
     }
     decisive = RUN_FILE if RUN_FILE in records else SEARCH_FILE
     fingerprint = json.loads(records[decisive])["fingerprint"]
+    clear_leftovers(folder)  # of a process that was killed while it copied
     fresh_output_folder(folder, fingerprint, overwrite=overwrite, record_name=decisive)
     for name, text in records.items():
         write_atomic(folder / name, text)

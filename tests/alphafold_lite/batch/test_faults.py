@@ -90,6 +90,17 @@ def test_a_journal_without_its_write_ahead_log_is_only_older(batches):
     assert not list(journal_of(batches).parent.glob("*.damaged*"))
 
 
+def test_what_a_process_killed_while_it_copied_had_begun_to_write_is_removed(batches):
+    batches.run(TEXT, only=("one",))
+    left = [batches.out / "copy" / name for name in (".tmp-1-ab", ".features.npz.1.tmp", "msas/.tmp-1-ab")]
+    left[-1].parent.mkdir(parents=True)
+    for path in left:
+        path.write_text("half")
+    _, told = batches.run(TEXT)
+    assert {end.name: end.copied_from for end in told.ends} == {"two": None, "copy": "one"}
+    assert not any(path.exists() for path in left)
+
+
 @pytest.mark.parametrize("sql", ["CREATE TABLE songs (name TEXT)", "CREATE TABLE targets (name TEXT, colour TEXT)"])
 def test_a_file_of_another_program_is_left_alone(batches, sql):
     journal_of(batches).parent.mkdir(parents=True)
