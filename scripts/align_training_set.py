@@ -7,7 +7,6 @@ chain and core.
 """
 
 import argparse
-import gzip
 import sys
 import time
 from collections.abc import Sequence
@@ -17,25 +16,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from alphafold_lite.outputs.files import write_atomic
-from alphafold_lite.training.chains import ChainSet, write_npz
+from alphafold_lite.finetune.relatives import searched_alignment
+from alphafold_lite.outputs.files import write_npz
+from alphafold_lite.training.chains import ChainSet
 from alphafold_lite.weights.npz import read_npz
-from data_pipeline.cache import search_key
 from data_pipeline.config import SearchConfig
-from data_pipeline.parsers.a3m import a3m_text
 from data_pipeline.search.base import Engine, Query
 from data_pipeline.searcher import Searcher
-
-KEY_LENGTH = 32  # hexadecimal digits of the search's key, in names of files
-
-
-def align(query: Query, engine: Engine, folder: Path) -> str:
-    """The name of the query's alignment in the folder, searched for where it is not there."""
-    name = f"{search_key(engine, query)[:KEY_LENGTH]}.a3m.gz"
-    if not (folder / name).is_file():
-        text = a3m_text(engine.run(query).alignment)
-        write_atomic(folder / name, gzip.compress(text.encode(), mtime=0))
-    return name
 
 
 def align_set(data: Path, out: Path, engine: Engine) -> Sequence[str]:
@@ -43,7 +30,7 @@ def align_set(data: Path, out: Path, engine: Engine) -> Sequence[str]:
     names: list[str] = []
     began = time.monotonic()
     for chain in ChainSet.open(data):
-        names.append(align(Query(name=chain.id, sequence=chain.sequence), engine, out.parent))
+        names.append(searched_alignment(out.parent, engine, Query(name=chain.id, sequence=chain.sequence)))
         if len(names) % 100 == 0:
             print(f"{len(names)} chains, {time.monotonic() - began:.0f} s", flush=True)
     write_npz(out, {**read_npz(data), "alignment": np.array(names, np.str_)})

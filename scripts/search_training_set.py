@@ -14,7 +14,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from alphafold_lite.training.chains import ChainSet, write_npz
+from alphafold_lite.outputs.files import write_npz
+from alphafold_lite.training.chains import ChainSet
 from alphafold_lite.training.homologues import to_arrays
 from alphafold_lite.training.run_folder import read_names
 from alphafold_lite.training.sampler import leave_out

@@ -51,9 +51,7 @@ HEADERS = (
 VICTIMS = {"batch": 0.5, "worker": 0.4, "server": 0.1}
 PATIENCE = 60.0  # seconds that workers without a batch have to end
 ROUNDS = 100  # at most
-WORKING = (
-    0.8  # of the moments, which wait for some more stages to begin, however busy the machine is; the others for a time
-)
+WORKING = 0.8  # of the moments wait for some more stages to begin, however busy the machine is, the others for a time
 STAGES, HOLD = 50, 0.2  # the most stages that are waited for, and seconds after these
 SPAN = 0.5  # of the time of the undisturbed run, in which the other moments fall
 POLL = 0.02  # seconds between two looks at the journal

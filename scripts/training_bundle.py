@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from alphafold_lite.common.errors import InputError
 from alphafold_lite.finetune.prepare import library_arrays
-from alphafold_lite.outputs.files import write_atomic
-from alphafold_lite.training.chains import ChainSet, write_npz
+from alphafold_lite.outputs.files import write_atomic, write_npz
+from alphafold_lite.training.chains import ChainSet
 from alphafold_lite.weights.npz import read_npz
 from data_pipeline.library.library import Library
 

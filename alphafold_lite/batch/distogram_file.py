@@ -1,6 +1,5 @@
 """The distogram of one target as a file of the batch, or what was made of it. Arrays as they are; no pickle."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from alphafold_lite.common.errors import InputError
-from alphafold_lite.outputs.files import write_atomic
+from alphafold_lite.outputs.files import write_npz
 from alphafold_lite.weights.npz import read_npz
 
 
@@ -38,9 +37,7 @@ def save_distogram(found: Distogram, path: Path) -> None:
     for name in ("log_probabilities", "confidence"):
         if (array := getattr(found, name)) is not None:
             arrays[name] = array
-    stream = io.BytesIO()
-    np.savez_compressed(stream, allow_pickle=False, **arrays)
-    write_atomic(path, stream.getvalue())
+    write_npz(path, arrays)
 
 
 def load_distogram(path: Path) -> Distogram:

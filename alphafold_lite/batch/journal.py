@@ -10,7 +10,7 @@ from sqlite3 import Row
 
 from alphafold_lite.batch.messages import STAGES, Failure, Stage, StageResult
 from alphafold_lite.batch.rows import ACTIVE, DONE, FAILED, LEFT, PENDING, RUNNING
-from alphafold_lite.batch.schema import open_journal
+from alphafold_lite.batch.schema import open_journal, transaction
 from data_pipeline.parsers.fasta import FastaRecord, RecordProblem
 
 ANY_LENGTH, PAGE = 2**31, 500
@@ -65,14 +65,8 @@ class Journal:
     @contextmanager
     def together(self) -> Generator[None]:
         """One transaction for all that happens inside."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db):
             yield
-        except BaseException:
-            if self._db.in_transaction:  # SQLite ends it where the disk is full
-                self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     @property
     def configuration(self) -> str | None:

@@ -1,6 +1,5 @@
 """Unrelaxed results of one target between the folding and the relaxing worker. Arrays as they are, the rest as JSON; no pickle."""
 
-import io
 import json
 import zipfile
 import zlib
@@ -11,7 +10,7 @@ import numpy as np
 
 from alphafold_lite.common.errors import InputError
 from alphafold_lite.common.protein import Protein
-from alphafold_lite.outputs.files import write_atomic
+from alphafold_lite.outputs.files import write_npz
 from alphafold_lite.predict.result import FoldResult
 
 _PROTEIN = ("atom_positions", "atom_mask", "aatype", "residue_index", "chain_index", "b_factors")
@@ -34,9 +33,7 @@ def save_results(results: Sequence[FoldResult], path: Path) -> None:
             arrays[f"{number}_pae"] = result.pae
     text = [{name: getattr(result, name) for name in _PLAIN} for result in results]
     arrays[_TEXT] = np.frombuffer(json.dumps(text).encode(), np.uint8)
-    stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, **arrays)
-    write_atomic(path, stream.getvalue())
+    write_npz(path, arrays, compress=False)
 
 
 def load_results(path: Path) -> tuple[FoldResult, ...]:

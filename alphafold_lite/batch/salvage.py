@@ -10,11 +10,8 @@ from typing import Any
 from alphafold_lite.batch.messages import STAGES
 from alphafold_lite.batch.rows import COLUMNS, DONE, SEARCHED, read_row
 
-_ORDER = {
-    "meta": "rowid",
-    "targets": "rowid",
-    "stages": "name, stage",
-}  # that of the tables themselves: no index is read
+# that of the tables themselves: no index is read
+_ORDER = {"meta": "rowid", "targets": "rowid", "stages": "name, stage"}
 _COPIED = {"copied_from", "searched_as"}  # in the details of a stage that stands for all before it
 
 
@@ -23,25 +20,15 @@ def salvage(damaged: Path, journal: sqlite3.Connection) -> int:
 
     Args:
         damaged: the file, with its write-ahead log beside it.
-        journal: a new one, without targets.
+        journal: a new one, without targets, in a transaction.
     """
-    journal.execute("BEGIN IMMEDIATE")
-    try:
-        with closing(_opened(damaged)) as old:
-            old.row_factory, old.text_factory = sqlite3.Row, bytes
-            for table, order in _ORDER.items():
-                marks = ", ".join(f":{column}" for column in COLUMNS[table])
-                rows = _sound_rows(old, table, order.split(", "))
-                journal.executemany(
-                    f"INSERT OR IGNORE INTO {table} ({', '.join(COLUMNS[table])}) VALUES ({marks})", rows
-                )
-        number = _keep_whole(journal)
-    except BaseException:
-        if journal.in_transaction:
-            journal.execute("ROLLBACK")
-        raise
-    journal.execute("COMMIT")
-    return number
+    with closing(_opened(damaged)) as old:
+        old.row_factory, old.text_factory = sqlite3.Row, bytes
+        for table, order in _ORDER.items():
+            marks = ", ".join(f":{column}" for column in COLUMNS[table])
+            rows = _sound_rows(old, table, order.split(", "))
+            journal.executemany(f"INSERT OR IGNORE INTO {table} ({', '.join(COLUMNS[table])}) VALUES ({marks})", rows)
+    return _keep_whole(journal)
 
 
 def _opened(damaged: Path) -> sqlite3.Connection:

@@ -2,6 +2,8 @@
 
 import logging
 import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alphafold_lite.batch.rows import COLUMNS, read_row
@@ -48,6 +50,19 @@ def open_journal(folder: Path, *, use_wal: bool = True) -> sqlite3.Connection:
         raise unusable(path, error) from error
     except sqlite3.DatabaseError as error:
         return _renewed(path, error, use_wal=use_wal)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Generator[None]:
+    """All that happens inside, or nothing of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:  # SQLite ends it where the disk is full
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 def open_for_reading(folder: Path) -> sqlite3.Connection:
@@ -147,7 +162,8 @@ def _renewed(path: Path, error: sqlite3.Error, *, use_wal: bool) -> sqlite3.Conn
     aside = _put_aside(path)
     try:
         connection = _checked(path, use_wal=use_wal)
-        number = salvage(aside, connection)
+        with transaction(connection):
+            number = salvage(aside, connection)
     except sqlite3.OperationalError as trouble:
         raise unusable(path, trouble) from trouble
     log.warning(

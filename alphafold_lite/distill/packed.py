@@ -1,6 +1,5 @@
 """Kept predictions as a packed set that `training.chains` reads, their alignments beside it."""
 
-import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +12,19 @@ from alphafold_lite.common.errors import InputError
 from alphafold_lite.common.features import Features
 from alphafold_lite.common.protein import Protein
 from alphafold_lite.distill.predicted import FEATURES, Predicted
-from alphafold_lite.outputs.files import write_atomic
+from alphafold_lite.outputs.files import write_npz
 from alphafold_lite.training.chains import (
     COORDINATE_UNIT,
     PLAIN_NAME,
     PROFILE_UNIT,
     WEIGHT_UNIT,
-    write_npz,
+    packed_columns,
+    whole_numbering,
+    write_alignment,
 )
 from alphafold_lite.training.mixing import SET
 from alphafold_lite.weights.npz import read_npz
 from data_pipeline.feature_file import load_features
-from data_pipeline.parsers.a3m import a3m_text
 from data_pipeline.parsers.alignment import Alignment
 
 LARGEST = np.iinfo(np.int16).max * COORDINATE_UNIT  # Å from the centre, as far as packed coordinates reach
@@ -63,7 +63,7 @@ def pack(target: Predicted, protein: Protein, weights: Float[np.ndarray, "N_res"
     if np.abs(centred).max() > LARGEST:
         raise InputError(f"atoms up to {LARGEST:.0f} Å from the centre of {target.name}", "others", "leave it out")
     name = f"{target.name}.a3m.gz"
-    write_atomic(out / name, gzip.compress(a3m_text(_alignment(features)).encode(), mtime=0))
+    write_alignment(out / name, _alignment(features))
     return Pupil(
         id=target.name,
         sequence=features.sequence,
@@ -92,16 +92,12 @@ def frequencies(features: Features) -> Float[np.ndarray, "N_res 20"]:
 
 def arrays_of(pupils: Sequence[Pupil]) -> dict[str, np.ndarray]:
     """A packed set as `training.chains` reads it; each chain is a cluster of its own."""
-    lengths = np.array([len(pupil.sequence) for pupil in pupils])
-    return {
-        "id": np.array([pupil.id for pupil in pupils], np.str_),
-        "length": lengths.astype(np.int32),
-        "offset": np.append(0, np.cumsum(lengths)),
+    sequences = [pupil.sequence for pupil in pupils]
+    return packed_columns([pupil.id for pupil in pupils], sequences) | {
         "cluster": np.arange(len(pupils), dtype=np.int32),
-        "sequence": np.frombuffer("".join(pupil.sequence for pupil in pupils).encode("ascii"), np.uint8),
         "coords": np.concatenate([pupil.coords for pupil in pupils]),
         "mask": np.concatenate([pupil.mask for pupil in pupils]),
-        "residue_index": np.concatenate([np.arange(length) for length in lengths]).astype(np.int32),
+        "residue_index": whole_numbering(sequences),
         "profile": np.concatenate([pupil.profile for pupil in pupils]),
         "weight": np.concatenate([pupil.weight for pupil in pupils]),
         "alignment": np.array([pupil.alignment for pupil in pupils], np.str_),

@@ -1,6 +1,5 @@
 """The reference of a set of predictions, and the confidences made with it. Distograms are needed until then, and removed."""
 
-import io
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from alphafold_lite.common.errors import InputError
 from alphafold_lite.distill.confidence import Reference, ReferenceSum, divergences, residue_confidence
 from alphafold_lite.distill.predicted import Predicted
 from alphafold_lite.distill.settings import BAND, REFERENCE_SIZE
-from alphafold_lite.outputs.files import write_atomic
+from alphafold_lite.outputs.files import write_npz
 from alphafold_lite.outputs.run_record import sha256_of
 from alphafold_lite.predict.distogram import pair_separation
 from alphafold_lite.weights.npz import read_npz
@@ -44,7 +43,7 @@ class Confidences:
             InputError: no target has a distogram.
         """
         if not self._path.is_file():
-            write_atomic(self._path, _to_bytes(_mean(targets, seed)))
+            _write(_mean(targets, seed), self._path)
         arrays = read_npz(self._path)
         self._digest = sha256_of(self._path)
         self.reference = Reference(probabilities=arrays["probabilities"], num_sequences=int(arrays["num_sequences"]))
@@ -112,8 +111,5 @@ def _mean(targets: Sequence[Predicted], seed: int) -> Reference:
     return sums.reference()
 
 
-def _to_bytes(reference: Reference) -> bytes:
-    stream = io.BytesIO()
-    arrays = {"probabilities": reference.probabilities, "num_sequences": np.array(reference.num_sequences)}
-    np.savez_compressed(stream, allow_pickle=False, **arrays)
-    return stream.getvalue()
+def _write(reference: Reference, path: Path) -> None:
+    write_npz(path, {"probabilities": reference.probabilities, "num_sequences": np.array(reference.num_sequences)})

@@ -1,14 +1,13 @@
 """Which sequences of a FASTA file are predicted; every other is named with its reason."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from alphafold_lite.batch.shards import distinct_namer
 from alphafold_lite.common.errors import InputError
 from alphafold_lite.distill.settings import SELECTED, DistillSettings, Rules
 from alphafold_lite.outputs.files import write_atomic
 from alphafold_lite.outputs.run_record import sha256_of
 from data_pipeline.parsers.fasta import FastaRecord, RecordProblem, stream_fasta
-from data_pipeline.parsers.names import Namer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +32,7 @@ def select(settings: DistillSettings) -> tuple[list[str], dict[str, LeftOut]]:
     left_out: dict[str, LeftOut] = {}
     texts: list[str] = []
     seen: dict[str, str] = {}  # names by sequence
-    for record in _records(settings):
+    for record in stream_fasta(settings.batch.fasta, distinct_namer(), force=settings.batch.force):
         names.append(record.name)
         reason = _problem(record, settings.rules, seen)
         if reason is None and isinstance(record, FastaRecord):
@@ -48,18 +47,6 @@ def select(settings: DistillSettings) -> tuple[list[str], dict[str, LeftOut]]:
         raise InputError(expected, found, "give other sequences, or other limits")
     write_atomic(settings.out / SELECTED, "".join(texts))
     return names, left_out
-
-
-def _records(settings: DistillSettings) -> Iterator[FastaRecord | RecordProblem]:
-    taken: set[str] = set()
-    namer = Namer(taken.__contains__)
-
-    def name(header: str) -> str:
-        given = namer(header)
-        taken.add(given.lower())
-        return given
-
-    return stream_fasta(settings.batch.fasta, name, force=settings.batch.force)
 
 
 def _problem(record: FastaRecord | RecordProblem, rules: Rules, seen: dict[str, str]) -> str | None:

@@ -11,10 +11,8 @@ Measure = Literal["distogram", "plddt"]
 BAND = 128  # residues along the chain over which distances count (supplement 1.3)
 REFERENCE_SIZE = 1000  # sequences whose predictions make the reference (supplement 1.3)
 PREDICTIONS, SELECTED = "predictions", "selected.fasta"  # in the output folder
-_THRESHOLDS: dict[Measure, float] = {
-    "distogram": 0.5,
-    "plddt": 70.0,
-}  # supplement 1.3; "confident" in the AlphaFold database
+# supplement 1.3; "confident" in the AlphaFold database
+_THRESHOLDS: dict[Measure, float] = {"distogram": 0.5, "plddt": 70.0}
 _HIGHEST: dict[Measure, float] = {"distogram": 100.0, "plddt": 99.0}  # nats; of 0-100
 PLDDT_RAMP = 20.0  # from the threshold to full weight: 70 to 90, "very high" in the AlphaFold database
 

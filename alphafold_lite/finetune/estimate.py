@@ -13,7 +13,8 @@ import torch
 from alphafold_lite.finetune.prepare import chain_arrays
 from alphafold_lite.finetune.relatives import Relatives
 from alphafold_lite.finetune.structures import Candidate
-from alphafold_lite.training.chains import ChainSet, write_npz
+from alphafold_lite.outputs.files import write_npz
+from alphafold_lite.training.chains import ChainSet
 from alphafold_lite.training.config import TrainingConfig
 from alphafold_lite.training.dataset import MicroBatch, collate, make_example
 from alphafold_lite.training.distributed import World

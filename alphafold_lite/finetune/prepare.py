@@ -16,10 +16,10 @@ from alphafold_lite.finetune.relatives import AlignmentProblemError, Finder, Rel
 from alphafold_lite.finetune.settings import FinetuneSettings
 from alphafold_lite.finetune.structures import Candidate, Rejection, list_files
 from alphafold_lite.finetune.survey import Survey, chains_csv, rejected_csv, survey
-from alphafold_lite.outputs.files import write_atomic
+from alphafold_lite.outputs.files import write_atomic, write_npz
 from alphafold_lite.outputs.run_record import sha256_of
 from alphafold_lite.outputs.scores import to_json
-from alphafold_lite.training.chains import COORDINATE_UNIT, PROFILE_UNIT, write_npz
+from alphafold_lite.training.chains import COORDINATE_UNIT, PROFILE_UNIT, packed_columns, whole_numbering
 from alphafold_lite.training.homologues import to_arrays
 from data_pipeline.library.library import Library
 from data_pipeline.searcher import Searcher
@@ -168,17 +168,13 @@ def chain_arrays(
     chains: Sequence[Candidate], relatives: Sequence[Relatives], clusters: np.ndarray
 ) -> dict[str, np.ndarray]:
     """A packed set as `training.chains` reads it."""
-    lengths = np.array([len(chain.sequence) for chain in chains])
+    sequences = [chain.sequence for chain in chains]
     resolutions = [np.nan if chain.resolution is None else chain.resolution for chain in chains]
-    return {
-        "id": np.array([chain.id for chain in chains], np.str_),
-        "length": lengths.astype(np.int32),
-        "offset": np.append(0, np.cumsum(lengths)),
+    return packed_columns([chain.id for chain in chains], sequences) | {
         "cluster": clusters.astype(np.int32),
-        "sequence": np.frombuffer("".join(chain.sequence for chain in chains).encode("ascii"), np.uint8),
         "coords": np.concatenate([chain.coords for chain in chains]),
         "mask": np.concatenate([chain.mask for chain in chains]),
-        "residue_index": np.concatenate([np.arange(length) for length in lengths]).astype(np.int32),
+        "residue_index": whole_numbering(sequences),
         "resolution": np.array(resolutions, np.float32),
         "alignment": np.array([theirs.alignment for theirs in relatives], np.str_),
     }
@@ -186,16 +182,9 @@ def chain_arrays(
 
 def library_arrays(library: Library, numbers: Sequence[int]) -> dict[str, np.ndarray]:
     """Some chains of a library as a packed set of backbones, with profiles where the library has them."""
-    lengths = np.array([len(library.chain_sequences[number]) for number in numbers])
-    letters = "".join(library.chain_sequences[number] for number in numbers)
+    names, sequences = ([part[number] for number in numbers] for part in (library.chain_names, library.chain_sequences))
     coords = np.concatenate(library.backbones(numbers)) / COORDINATE_UNIT
-    arrays = {
-        "id": np.array([library.chain_names[number] for number in numbers], np.str_),
-        "length": lengths.astype(np.int32),
-        "offset": np.append(0, np.cumsum(lengths)),
-        "sequence": np.frombuffer(letters.encode("ascii"), np.uint8),
-        "coords": coords.round().astype(np.int16),
-    }
+    arrays = packed_columns(names, sequences) | {"coords": coords.round().astype(np.int16)}
     profiles = [profile for number in numbers if (profile := library.profile(number)) is not None]
     if len(profiles) < len(numbers):
         return arrays

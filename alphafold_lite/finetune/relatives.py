@@ -1,6 +1,5 @@
 """Alignments and library hits of the chains, kept by what they were made of, so that an interrupted preparation goes on where it stopped."""
 
-import gzip
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +12,12 @@ from alphafold_lite.common.errors import InputError
 from alphafold_lite.finetune.structures import Candidate
 from alphafold_lite.outputs.files import write_atomic
 from alphafold_lite.outputs.run_record import sha256_of
+from alphafold_lite.training.chains import write_alignment
 from alphafold_lite.training.homologues import to_runs
-from data_pipeline.cache import search_key
-from data_pipeline.parsers.a3m import a3m_text
+from data_pipeline.cache import SearchCache, search_key
 from data_pipeline.parsers.alignment import Alignment
 from data_pipeline.pipeline import read_alignment
-from data_pipeline.search.base import Query
+from data_pipeline.search.base import Engine, Query
 from data_pipeline.search.profile_scan import LibraryHit
 from data_pipeline.searcher import Searcher
 
@@ -64,35 +63,24 @@ class Finder:
 
     def is_known(self, chain: Candidate) -> bool:
         """Whether nothing has to be searched for."""
-        searched = user_file(chain, self.msa_dir) is None and not (self.folder / self._searched_name(chain)).is_file()
+        searched_name = _searched_name(self.searcher.engines[0], _query(chain))
+        searched = user_file(chain, self.msa_dir) is None and not (self.folder / searched_name).is_file()
         return not searched and (not self.with_hits or (self.folder / self._hits_name(chain)).is_file())
 
     def _alignment(self, chain: Candidate) -> str:
         given = user_file(chain, self.msa_dir)
         if given is not None:
             return self._keep_given(chain, given)
-        name = self._searched_name(chain)
-        if not (self.folder / name).is_file():
-            engine, cache = self.searcher.engines[0], self.searcher.cache
-            query = _query(chain)
-            found = engine.run(query) if cache is None else cache.get_or_run(engine, query)
-            self._write(name, found.alignment)
-        return name
+        return searched_alignment(self.folder, self.searcher.engines[0], _query(chain), cache=self.searcher.cache)
 
     def _keep_given(self, chain: Candidate, given: Path) -> str:
         name = f"{sha256_of(given)[:KEY_LENGTH]}-{_digest(chain.sequence, str(chain.start))}.a3m.gz"
         if not (self.folder / name).is_file():
             try:
-                self._write(name, laid_onto(chain, read_alignment(given)))
+                write_alignment(self.folder / name, laid_onto(chain, read_alignment(given)))
             except InputError as error:
                 raise AlignmentProblemError(f"alignment {given.name}: {error}") from error
         return name
-
-    def _write(self, name: str, alignment: Alignment) -> None:
-        write_atomic(self.folder / name, gzip.compress(a3m_text(alignment).encode(), mtime=0))
-
-    def _searched_name(self, chain: Candidate) -> str:
-        return f"{search_key(self.searcher.engines[0], _query(chain))[:KEY_LENGTH]}.a3m.gz"
 
     def _hits_name(self, chain: Candidate) -> str:
         version = self.searcher.library.version
@@ -105,6 +93,23 @@ class Finder:
             hits, _ = self.searcher.library_hits(_query(chain), exclude=names, max_identity=MOST_IDENTITY)
             write_atomic(path, json.dumps([_to_plain(hit) for hit in hits]))
         return tuple(_from_plain(values, self.searcher) for values in json.loads(path.read_text(encoding="utf-8")))
+
+
+def searched_alignment(folder: Path, engine: Engine, query: Query, *, cache: SearchCache | None = None) -> str:
+    """The name of a query's alignment in a folder, searched for where it is not there; the name says how.
+
+    Raises:
+        TargetError: the search failed.
+    """
+    name = _searched_name(engine, query)
+    if not (folder / name).is_file():
+        found = engine.run(query) if cache is None else cache.get_or_run(engine, query)
+        write_alignment(folder / name, found.alignment)
+    return name
+
+
+def _searched_name(engine: Engine, query: Query) -> str:
+    return f"{search_key(engine, query)[:KEY_LENGTH]}.a3m.gz"
 
 
 def user_file(chain: Candidate, folder: Path | None) -> Path | None:

@@ -1,8 +1,12 @@
 """Files appear whole or not at all, and never replace the results of another configuration unasked."""
 
+import io
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
 
 from alphafold_lite.common.errors import InputError
 
@@ -50,6 +54,13 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(path.parent, error) from error
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool = True) -> None:
+    """Arrays as they are, without pickle, whole or not at all; errors as `write_atomic`."""
+    stream = io.BytesIO()
+    (np.savez_compressed if compress else np.savez)(stream, allow_pickle=False, **arrays)
+    write_atomic(path, stream.getvalue())
 
 
 def unwritable(folder: Path, error: OSError) -> InputError:

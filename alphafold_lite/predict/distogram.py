@@ -8,11 +8,6 @@ from torch import Tensor
 LEAST = -100.0  # logarithms are cut there, far from where float16 ends
 
 
-def num_pairs(num_res: int, width: int) -> int:
-    """Pairs of residues that are 1 to `width` apart in the chain."""
-    return sum(num_res - separation for separation in separations(num_res, width))
-
-
 def separations(num_res: int, width: int) -> range:
     """How far apart the residues of a band are."""
     return range(1, min(width, num_res - 1) + 1)

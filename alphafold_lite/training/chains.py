@@ -1,6 +1,6 @@
 """Known structures to learn from and to be judged by: packed sets (`.npz`) and folders of PDB and mmCIF files, one chain at a time. Å."""
 
-import io
+import gzip
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -17,6 +17,8 @@ from alphafold_lite.common.errors import InputError
 from alphafold_lite.common.protein import Protein
 from alphafold_lite.outputs.files import write_atomic
 from alphafold_lite.weights.npz import read_npz
+from data_pipeline.parsers.a3m import a3m_text
+from data_pipeline.parsers.alignment import Alignment
 
 COORDINATE_UNIT = 0.01  # Å, of the packed integers
 PROFILE_UNIT = 1 / 255
@@ -248,8 +250,26 @@ def _check(arrays: dict[str, np.ndarray], path: Path) -> None:
         raise InputError(f"offsets and rows that fit {rows} residues", f"others in {path}", "fetch the file again")
 
 
-def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Arrays without pickle, whole or not at all."""
-    packed = io.BytesIO()
-    np.savez_compressed(packed, allow_pickle=False, **arrays)
-    write_atomic(path, packed.getvalue())
+def packed_columns(ids: Sequence[str], sequences: Sequence[str]) -> dict[str, np.ndarray]:
+    """What every packed set says of its chains: names, lengths, first rows, letters."""
+    lengths = np.array([len(sequence) for sequence in sequences])
+    return {
+        "id": np.array(ids, np.str_),
+        "length": lengths.astype(np.int32),
+        "offset": np.append(0, np.cumsum(lengths)),
+        "sequence": np.frombuffer("".join(sequences).encode("ascii"), np.uint8),
+    }
+
+
+def whole_numbering(sequences: Sequence[str]) -> Int[np.ndarray, "N_rows"]:
+    """The array `residue_index` of chains of which no residue is missing."""
+    return np.concatenate([np.arange(len(sequence)) for sequence in sequences]).astype(np.int32)
+
+
+def write_alignment(path: Path, alignment: Alignment) -> None:
+    """An alignment beside a packed set, `.a3m.gz`: the same bytes for the same alignment.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    write_atomic(path, gzip.compress(a3m_text(alignment).encode(), mtime=0))

@@ -29,16 +29,17 @@ def with_distilled(
     if not 0 < share < 1:
         raise InputError("a --distilled-share above 0 and below 1", f"{share:g}", "correct the share")
     paths = [_set_of(path) for path in distilled]
-    known, predicted = sources.training_sets(), [ChainSet.open(path) for path in paths]
+    predicted = [ChainSet.open(path) for path in paths]
     for path, chains in zip(paths, predicted, strict=True):
         if chains[0].weights is None:
             found = f"{path} without weights"
             raise InputError("a set that distill has made (--distilled)", found, "give it as --data")
-    shares = _shares(known, config)
-    if config.data.shares:
-        if len(config.data.shares) != len(known):
-            expected = f"a share for each of {len(known)} data files in data.shares"
-            raise InputError(expected, str(config.data.shares), "correct the shares")
+    if not config.data.shares:
+        shares = _shares(sources.training_sets(), config)
+    elif len(config.data.shares) != len(sources.data):
+        expected = f"a share for each of {len(sources.data)} data files in data.shares"
+        raise InputError(expected, str(config.data.shares), "correct the shares")
+    else:
         shares = [own / sum(config.data.shares) for own in config.data.shares]
     mixed = [(1 - share) * own for own in shares] + [share * own for own in _shares(predicted, config)]
     return (

@@ -8,8 +8,8 @@ import pytest
 from alphafold_lite.batch.distogram_file import Distogram, load_distogram, save_distogram
 from alphafold_lite.batch.files import distogram_file, distograms_folder
 from alphafold_lite.common.errors import InputError
-from alphafold_lite.predict.distogram import num_pairs
 from tests.support.batches import UNTRAINED
+from tests.support.distograms import num_pairs
 
 FASTA = ">a\nMQIFVKTLTG\n>b\nMQIFVKTLTGKTI\n>twin\nMQIFVKTLTG\n"
 WITH = replace(UNTRAINED, distogram_band=4)

@@ -10,7 +10,8 @@ from alphafold_lite.distill.confidence import divergences, residue_confidence
 from alphafold_lite.distill.predicted import Predicted
 from alphafold_lite.distill.reference import Confidences
 from alphafold_lite.distill.settings import BAND
-from alphafold_lite.predict.distogram import num_pairs, pair_separation
+from alphafold_lite.predict.distogram import pair_separation
+from tests.support.distograms import num_pairs
 
 LENGTHS = (6, 9, 140)
 

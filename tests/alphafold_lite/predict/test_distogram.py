@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from alphafold_lite.predict.distogram import log_probabilities, num_pairs, pair_separation
+from alphafold_lite.predict.distogram import log_probabilities, pair_separation
+from tests.support.distograms import num_pairs
 
 
 @pytest.mark.parametrize(("num_res", "width"), [(1, 4), (2, 4), (5, 2), (5, 4), (5, 128)])
