@@ -2,7 +2,8 @@
 
     python scripts/finetune_demo.py --data DATA --out OUT [--cluster 4817] [--start-steps 1200] [--base-steps 3000] [--steps 600] [--device cpu]
 
-Every step is a command of this program and is left alone where it has been done; started again, the demo goes on. A base run with other
+The family is new to the base run and to the library as well: the embedded one holds its structures, which would be templates before and
+after. So fine-tuning searches a library of the other all-atom chains; unrelated chains are judged with the embedded one. Every step is a command of this program and is left alone where it has been done; started again, the demo goes on. A base run with other
 options than those here: train it into OUT/base first. What came out stands in OUT/demo.json; exit code 1 where there is no gain.
 """
 
@@ -80,13 +81,24 @@ def train(args: argparse.Namespace, run: Path, held_out: Path, steps: int, chang
     command("train", *words, "--out-dir", run, "--device", args.device, "--seed", args.seed, *more)
 
 
-def fine_tuned(args: argparse.Namespace, structures: Path, judged: Path, base: Path) -> Path:
+def library(args: argparse.Namespace, others: frozenset[str]) -> Path:
+    """The all-atom chains other than the family, and the shared sequences, as a library; returns its folder."""
+    out = args.out / "library"
+    if not out.is_dir():
+        structures = args.out / "library_structures"
+        export(args.data / "pdb_subset" / "allatom_train.npz", structures, names=others, kind="cif", limit=None, packed=False)  # fmt: skip
+        sequences = args.data / "sequences" / "search_db.fasta.gz"
+        command("library", "build", "--structures", structures, "--sequences", sequences, "--out", out, "--quiet")
+    return out
+
+
+def fine_tuned(args: argparse.Namespace, structures: Path, judged: Path, base: Path, library: Path) -> Path:
     """Half of the family learnt; returns the folder."""
     out = args.out / "finetuned"
     if (out / "training" / "config.json").is_file():
         command("finetune", "--resume", "--out-dir", out, "--device", args.device)
     else:
-        command("finetune", "--structures", structures, "--validation-ids", judged, "--params", base, "--out-dir", out, "--steps", args.steps, "--crop", args.crop, "--device", args.device, "--seed", args.seed, *args.option)  # fmt: skip
+        command("finetune", "--structures", structures, "--validation-ids", judged, "--params", base, "--library", library, "--out-dir", out, "--steps", args.steps, "--crop", args.finetune_crop, "--device", args.device, "--seed", args.seed, *args.option)  # fmt: skip
     return out
 
 
@@ -129,7 +141,8 @@ def main() -> int:
         pdb / "allatom_train.npz", structures, names=frozenset(learnt + judged), kind="cif", limit=None, packed=False
     )
     base = base_run(args, held_out)
-    out = fine_tuned(args, structures, judged_file, base)
+    others = frozenset(sets[1].ids) - set(family[1])
+    out = fine_tuned(args, structures, judged_file, base, library(args, others))
     other = differences(unrelated(args, base, "before"), unrelated(args, out, "after"))
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     gain = summary["validation"]["lddt_ca"]
@@ -159,7 +172,8 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--base-steps", type=int, default=3000)
     parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--crop", type=int, default=96)
+    parser.add_argument("--crop", type=int, default=96, help="of the base run")
+    parser.add_argument("--finetune-crop", type=int, default=128)
     parser.add_argument("--limit", type=int, default=100, help="unrelated chains that are judged")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")

@@ -49,15 +49,23 @@ def main() -> None:
         if content["run"]["parameters_sha256"] not in these:
             raise InputError(f"an evaluation of {weights}", f"{label}: of other parameters", "evaluate again")
     baselines = [_read(text) for text in args.baseline]
-    _save(weights, args.out, snapshot, _caution(figures))
-    text = _card(args.out, snapshot, args.commit, figures, baselines)
+    new = args.out.with_name(f".new_{args.out.name}")
+    try:
+        _save(weights, new, snapshot, _caution(figures))
+        text = _card(new, snapshot, args.commit, figures, baselines)
+        new.replace(args.out)
+    finally:
+        new.unlink(missing_ok=True)
     write_atomic(args.out.with_name(CARD), text)
     print(f"{args.out}: {args.out.stat().st_size} bytes, and {CARD}")
 
 
 def _read(text: str) -> tuple[str, dict[str, Any]]:
     label, _, path = text.rpartition("=")
-    return label, json.loads(Path(path).read_text("utf-8"))
+    content = json.loads(Path(path).read_text("utf-8"))
+    if not content["complete"]:
+        raise InputError("an evaluation that has ended", f"{path}, which has not", "wait for it, or start it again")
+    return label, content
 
 
 def _caution(figures: list[tuple[str, dict[str, Any]]]) -> str:

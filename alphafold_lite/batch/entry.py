@@ -1,10 +1,12 @@
 """A target on its way through the workers."""
 
 import json
+import time
 from dataclasses import dataclass, field
 
 from alphafold_lite.batch.grouping import Size
 from alphafold_lite.batch.journal import Target
+from alphafold_lite.batch.messages import Begun, JobEnded, StageResult
 
 
 @dataclass(slots=True, eq=False)
@@ -18,6 +20,17 @@ class Entry:
     error: str | None = None
     details: dict[str, object] = field(default_factory=dict[str, object])
     alone: bool = False  # not to be folded together with others: it was, and they did not all come to their end
+    fold_began: float | None = None  # when the fold call began that is under way, by the monotonic clock
+
+    def fold_seconds(self, message: Begun | StageResult | JobEnded) -> float:
+        """How long the fold call took that a message ends, in seconds: by the worker where it succeeded, by the clock where not; else 0."""
+        if isinstance(message, Begun):
+            self.fold_began = time.monotonic() if message.stage == "fold" else None
+            return 0.0
+        began, self.fold_began = self.fold_began, None
+        if isinstance(message, StageResult):
+            return message.seconds if message.stage == "fold" else 0.0
+        return 0.0 if began is None else time.monotonic() - began
 
     @property
     def size(self) -> Size:

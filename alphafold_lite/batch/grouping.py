@@ -6,10 +6,10 @@ from dataclasses import dataclass
 MAX_TARGETS = 8
 MAX_WASTE = 0.15  # share of a group's work that is done on what was added to make all of one size
 MAX_PAIRS = 100_000  # of residues, in all targets of a group
-# Measured on one core of a busy CPU with the network of preset `lite` (tests/benchmarks/bench_group.py): four or eight together are 1.1 to
-# 1.2 times as fast at 30 residues, 1.0 to 1.1 at 40, the same at 50, slower from 75 on. With triangle attention in the trunk nothing was
-# gained at 30. Not measured on a GPU, where more may be gained by far longer targets.
-FASTER_UP_TO = 35  # residues
+# Measured on two CPU cores with the network of preset `lite` (tests/benchmarks/bench_group.py): four or eight together are 1.5 times as fast
+# at 30 residues, 1.4 to 1.5 at 40, 1.2 to 1.3 at 50; from 75 on slower. With triangle attention in the trunk nothing was gained at 30 on one
+# core. Not measured on a GPU, where more may be gained by far longer targets.
+FASTER_UP_TO = 50  # residues
 FASTER_WITH = 64  # channels of the pair representation, at most
 
 

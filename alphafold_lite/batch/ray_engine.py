@@ -23,7 +23,7 @@ from alphafold_lite.batch.settings import LOCAL, BatchSettings
 from alphafold_lite.common.errors import MissingResourceError
 
 log = logging.getLogger("alphafold_lite")
-HANDED_ON = "ALPHAFOLD_LITE_"  # variables of this environment that workers get too
+HANDED_ON = ("ALPHAFOLD_LITE_", "OMP_WAIT_POLICY")  # beginnings of variables of this environment that workers get too
 LONG_WAIT = 120.0  # seconds without a place on the cluster, after which that is said
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",

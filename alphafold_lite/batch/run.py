@@ -185,20 +185,22 @@ class _Batch:
             entry.seconds += message.seconds if isinstance(message, StageResult) else 0.0
             return
         self._pools.groups[worker].pop(member)
+        entry.fold_began = None  # the time of a fold call is shared among those that succeeded
         self._job_ended(entry, message)
         self._tell()
 
     def _hear_of_stage(self, worker: WorkerHandle, entry: Entry, message: Begun | StageResult) -> None:
+        self._fold_seconds += entry.fold_seconds(message)
         if isinstance(message, Begun):
             self._journal.stage_begun(entry.target, message.stage)
             return
         self._journal.stage_ended(entry.target, noted(message, entry, worker))
         entry.details |= message.details
         entry.error = entry.error or message.error
-        self._fold_seconds += message.seconds if message.stage == "fold" else 0.0
 
     def _job_ended(self, entry: Entry, message: JobEnded) -> None:
         """On to the next worker, or to the end."""
+        self._fold_seconds += entry.fold_seconds(message)
         failure = message.failure
         if failure is None and entry.error is not None:
             failure = Failure.of(TargetError("a relaxed structure", entry.error, "see relax_metrics.json"))
@@ -294,7 +296,5 @@ class _Batch:
             log.warning("%d targets are left; the same command goes on with them", left)
             return EXIT_INTERRUPTED
         if left:
-            log.warning(
-                "%d targets are not searched, and so not folded; `alphafold-lite search` goes on with them", left
-            )
+            log.warning("%d targets are not searched, so not folded; `alphafold-lite search` goes on with them", left)
         return EXIT_OK if counts[FAILED] + left == 0 else EXIT_SOME_FAILED

@@ -50,7 +50,7 @@ class BatchSettings:
     search_workers: int = 1
     relax_workers: int = 1
     time_limit: float | None = None
-    queue: int = 8
+    queue: int = 64
     fold_workers: int | None = None
     group_residues: int | None = None
     engine: EngineName = "local"

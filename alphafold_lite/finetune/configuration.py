@@ -36,7 +36,7 @@ class Size:
     micro_batch: int
 
 
-SMALL = Size(crop=128, steps=1000, rate=3e-4, batch=4, micro_batch=4)
+SMALL = Size(crop=128, steps=1000, rate=1e-4, batch=4, micro_batch=4)
 BIG = Size(crop=256, steps=500, rate=1e-4, batch=8, micro_batch=1)
 
 

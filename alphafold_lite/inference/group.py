@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from alphafold_lite.inference.kept_templates import KeptTemplates
 from alphafold_lite.inference.recycling import Folded, autocast, distance_change
 from alphafold_lite.model.alphafold import AlphaFold, Prediction
 from alphafold_lite.model.batch import Batch, Templates, map_tensors
@@ -69,12 +70,13 @@ def fold_group(
     changes: list[list[float]] = [[] for _ in inputs]
     before: dict[int, Prediction] = {}
     active, previous, num_res = list(range(len(inputs))), None, 0
+    kept = KeptTemplates(model)
     for number in range(num_recycles + 1):
         batches = [inputs[target](number) for target in active]
         num_res = num_res or max(batch.seq_mask.shape[0] for batch in batches)
         batch = together(batches, num_res=num_res)
         with autocast(batch.aatype.device, precision):
-            prediction = model(batch, previous)
+            prediction = model(batch, previous, kept.pairs((batch,)))
         stay: list[int] = []
         for place, (target, alone) in enumerate(zip(active, batches, strict=True)):
             part = own(prediction, place, num_res=alone.seq_mask.shape[0], num_rows=alone.msa.mask.shape[0])

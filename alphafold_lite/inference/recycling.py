@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alphafold_lite.common import residue_constants as rc
+from alphafold_lite.inference.kept_templates import KeptTemplates
 from alphafold_lite.model.alphafold import AlphaFold, Prediction
 from alphafold_lite.model.batch import Batch
 from alphafold_lite.model.embedders import Recycled
@@ -71,10 +72,11 @@ def fold(
     """
     previous: Recycled | None = None
     changes: list[float] = []
+    kept = KeptTemplates(model)
     for number in range(num_recycles + 1):
         members = inputs(number)
         with autocast(members[0].aatype.device, precision):
-            prediction = model(members, previous)
+            prediction = model(members, previous, kept.pairs(members))
         if on_pass is not None:
             on_pass(number, prediction)
         if previous is not None:

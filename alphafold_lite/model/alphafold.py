@@ -67,13 +67,24 @@ class AlphaFold(nn.Module):
         self.structure_module = StructureModule(config)
         self.heads = Heads(config)
 
-    def forward(self, batch: Batch | Sequence[Batch], previous: Recycled | None = None) -> Prediction:
-        """One pass over one draw of the features, or over several whose representations are averaged (ensembling, Alg. 2, line 4)."""
+    def forward(
+        self,
+        batch: Batch | Sequence[Batch],
+        previous: Recycled | None = None,
+        template_pairs: Sequence[Tensor | None] = (),
+    ) -> Prediction:
+        """One pass over one draw of the features, or over several whose representations are averaged (ensembling, Alg. 2, line 4).
+
+        Args:
+            template_pairs: what `embed_templates` gives for each draw; nothing, or None: it is computed.
+        """
         members = (batch,) if isinstance(batch, Batch) else tuple(batch)
+        template_pairs = template_pairs or (None,) * len(members)
         first = members[0]
         if previous is None:
             previous = start(first, self.config, next(self.parameters()).dtype)
-        representations = self._average([self.trunk(member, previous) for member in members])
+        trunks = [self.trunk(member, previous, pairs) for member, pairs in zip(members, template_pairs, strict=True)]
+        representations = self._average(trunks)
         structure = self.structure_module(representations.single, representations.pair, first.aatype, first.seq_mask)
         with full_precision(first.aatype.device):
             logits = self.heads(
@@ -94,16 +105,22 @@ class AlphaFold(nn.Module):
             structure=structure,
         )
 
-    def trunk(self, batch: Batch, previous: Recycled) -> Representations:
+    def embed_templates(self, batch: Batch) -> Float[Tensor, "*batch N_templ N_res N_res c_t"] | None:
+        """Each template on its own (Alg. 2, lines 9-10), the same in every pass over these templates; None without any."""
+        if self.template_embedder is None or batch.templates is None:
+            return None
+        return self.template_embedder.pair(batch.templates, _pair_mask(batch))
+
+    def trunk(self, batch: Batch, previous: Recycled, template_pairs: Tensor | None = None) -> Representations:
         """Embedders, templates, extra-MSA stack and Evoformer (Alg. 2, lines 5-18)."""
         m, z = self.input_embedder(batch)
         first_row, z_update = self.recycling_embedder(batch.aatype, previous)
         m = torch.cat((m[..., :1, :, :] + first_row[..., None, :, :], m[..., 1:, :, :]), dim=-3)
         z = z + z_update
         num_rows, msa_mask = m.shape[-3], batch.msa.mask
-        pair_mask = batch.seq_mask[..., :, None] * batch.seq_mask[..., None, :]
+        pair_mask = _pair_mask(batch)
         if self.template_embedder is not None and batch.templates is not None:
-            z = z + self.template_embedder(z, batch.templates, pair_mask)
+            z = z + self.template_embedder(z, batch.templates, pair_mask, template_pairs)
             if self.template_embedder.torsions is not None:
                 rows, rows_mask = self.template_embedder.torsions(batch.templates)
                 m, msa_mask = torch.cat((m, rows.to(m.dtype)), dim=-3), torch.cat((msa_mask, rows_mask), dim=-2)
@@ -124,6 +141,10 @@ class AlphaFold(nn.Module):
             pair=sum((r.pair for r in members[1:]), members[0].pair) / count,
             single=sum((r.single for r in members[1:]), members[0].single) / count,
         )
+
+
+def _pair_mask(batch: Batch) -> Float[Tensor, "*batch N_res N_res"]:
+    return batch.seq_mask[..., :, None] * batch.seq_mask[..., None, :]
 
 
 def build(config: ModelConfig, ops: Ops) -> AlphaFold:

@@ -165,9 +165,15 @@ class TemplateEmbedder(nn.Module):
         z: Float[Tensor, "*batch N_res N_res c_z"],
         templates: Templates,
         mask: Float[Tensor, "*batch N_res N_res"],
+        pairs: Float[Tensor, "*batch N_templ N_res N_res c_t"] | None = None,
     ) -> Float[Tensor, "*batch N_res N_res c_z"]:
-        """Template pointwise attention (Alg. 17): the update of z, zero when no template is there."""
-        each = self.pair(templates, mask).movedim(-4, -2)  # [*, N_res, N_res, N_templ, c_t]
+        """Template pointwise attention (Alg. 17): the update of z, zero when no template is there.
+
+        Args:
+            pairs: what `pair` gives for these templates; None: it is computed.
+        """
+        found: Tensor = self.pair(templates, mask) if pairs is None else pairs
+        each = found.movedim(-4, -2)  # [*, N_res, N_res, N_templ, c_t]
 
         def rows(z_rows: Tensor, each_rows: Tensor) -> Tensor:
             # every pair (i, j) is a row of its own with one query and N_templ keys

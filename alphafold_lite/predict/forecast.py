@@ -94,10 +94,13 @@ class CostModel:
 
 
 def _time_terms(load: Load) -> list[float]:
-    """Transitions and products of channels grow with the cells of a representation, attention and triangles with cells times a side."""
+    """Transitions and products of channels grow with the cells of a representation, attention and triangles with cells times a side.
+
+    Templates are embedded once, and read in each pass.
+    """
     n, c, e, t = float(load.num_res), float(load.num_clusters), float(load.num_extra), float(load.num_templates)
-    a_pass = [1.0, n, n**2, n**3, c * n, c * n**2, c**2 * n, e * n, e * n**2, c * e * n, t * n**2, t * n**3]
-    return [1.0, n**2, *(load.passes * term for term in a_pass)]
+    a_pass = [1.0, n, n**2, n**3, c * n, c * n**2, c**2 * n, e * n, e * n**2, c * e * n, t * n**2]
+    return [1.0, n**2, t * n**2, t * n**3, *(load.passes * term for term in a_pass)]
 
 
 def _memory_terms(load: Load) -> list[float]:

@@ -106,7 +106,10 @@ def loads(sampling: SamplingConfig) -> Iterator[Load]:
         if length in TWO_PASSES:
             yield replace(alone, passes=2)
         if sampling.max_templates:
-            yield replace(alone, num_templates=sampling.max_templates)
+            with_templates = replace(alone, num_templates=sampling.max_templates)
+            yield with_templates
+            if length in TWO_PASSES:
+                yield replace(with_templates, passes=2)
         if clusters > 1:
             yield replace(alone, num_clusters=some_clusters)
         if extra:

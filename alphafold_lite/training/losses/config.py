@@ -17,6 +17,7 @@ TERMS = (
     "resolved",
     "violation",
     "pae",
+    "smooth_lddt",
 )
 
 
@@ -62,6 +63,7 @@ class LossConfig:
     resolved: float = 0.0
     violation: float = 0.0
     pae: float = 0.0
+    smooth_lddt: float = 0.0  # of AlphaFold 3, not in eq. 7
 
     scale_by_length: bool = True  # times the square root of the number of residues in the crop (supplement 1.9)
     backbone_torsions: bool = False  # False: chi1-4 only, as the reference implementation; True: all seven, as Alg. 27

@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -107,3 +108,30 @@ def test_a_reader_that_goes_away_is_no_traceback():
     )
     reader.communicate()
     assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"), ({"GOMP_SPINCOUNT": "1000"}, None)],
+)
+def test_threads_that_wait_sleep_unless_the_user_says_otherwise(monkeypatch, given, found):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.setenv(name, "")  # so that it is put back, whatever becomes of it
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    main.wait_asleep()
+    assert os.environ.get("OMP_WAIT_POLICY") == found
+
+
+@pytest.mark.parametrize("program", ["entry", "predict_entry"])
+def test_programs_say_so_before_torch_is_there(program):
+    code = (
+        "import atexit, os, sys; from alphafold_lite.cli import main; assert 'torch' not in sys.modules; sys.argv = ['x', '--help']; "
+        f"atexit.register(lambda: print(os.environ['OMP_WAIT_POLICY'])); main.{program}()"
+    )
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    }
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == "PASSIVE", done.stderr
