@@ -4,10 +4,13 @@ be, where these are not beside the checkout.
 The parity tests on `tests/golden/reference` are never left out.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the programs do, before torch is there: workers of the tests share the cores
 
 import pytest
 
