@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 WIDTH, HEIGHT = 640, 260
-LEFT, RIGHT, TOP, BOTTOM = 60, 12, 14, 34  # margins
+LEFT, RIGHT, TOP, BOTTOM = 60, 24, 30, 34  # margins
 NUM_TICKS = 5
 Points = Sequence[tuple[float, float]]
 
@@ -38,6 +38,6 @@ def line_chart(points: Points, *, x: str, y: str) -> str:
         parts.append(f'<text x="{LEFT - 6}" y="{height + 4:.1f}" text-anchor="end">{up:.3g}</text>')
         parts.append(f'<text x="{left:.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{across:.0f}</text>')
     parts.append(f'<text x="{WIDTH / 2:.0f}" y="{HEIGHT - 3}" text-anchor="middle">{escape(x)}</text>')
-    parts.append(f'<text x="12" y="{TOP - 2}">{escape(y)}</text>')
+    parts.append(f'<text x="12" y="{TOP - 14}">{escape(y)}</text>')
     parts.append(f'<polyline points="{placed}" class="line"/></svg>')
     return "".join(parts)

@@ -109,7 +109,7 @@ def summary_html(outcome: Outcome) -> str:
     adapters = f", as adapters of rank {settings.lora}" if settings.lora else ""
     frozen = "" if settings.freeze is None else f", {settings.freeze} frozen"
     used = (
-        f"{prepared.num_training} chains to learn from and {prepared.num_validation} to be judged by, in {prepared.num_clusters} clusters, "
+        f"{prepared.num_training} chains to learn from and {prepared.num_validation} to be judged by, in {prepared.num_clusters} cluster{'' if prepared.num_clusters == 1 else 's'}, "
         f"out of {prepared.num_files} files. Chains: {CHAINS}; what was left out and why ({prepared.num_rejected}): {REJECTED}."
     )
     body = [
