@@ -123,9 +123,15 @@ def lite() -> TrainingConfig:
         stages=(
             Stage(first_step=1_500, settings=("loss.violation=0.05", "loss.plddt=0.05")),
             Stage(first_step=8_700, settings=("data.crop_size=96", "data.clamped_share=0.8")),
-            Stage(first_step=20_000, settings=("data.crop_size=128", "data.clamped_share=0.9")),
+            Stage(
+                first_step=10_300,
+                settings=(
+                    "data.crop_size=128", "data.clamped_share=0.9", "loss.violation=0.1", "loss.smooth_lddt=1.0",
+                    "data.templates.none=0.55", "data.templates.corrupted=0.05", "data.templates.homologues=0.4",
+                ),
+            ),
         ),
-    )
+    )  # fmt: skip
 
 
 def tiny() -> TrainingConfig:

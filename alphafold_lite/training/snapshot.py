@@ -27,11 +27,12 @@ class Snapshot:
     validation: tuple[dict[str, Any], ...]  # every judgement so far, oldest first
 
     def settings_to_go_on(self, *, warmup_samples: int) -> tuple[str, ...]:
-        """Options for `train --set` with which a new run continues data, schedule and seed from here."""
+        """Options for `train --set` with which a new run continues data, schedule and seed from here; one that has ended takes the preset's length."""
+        length = (f"run.steps={self.config.run.steps}",) if self.config.run.steps > self.step else ()
         return (
             f"run.first_step={self.step}",
             f"run.seed={self.config.run.seed}",
-            f"run.steps={self.config.run.steps}",
+            *length,
             f"optimizer.restart_warmup_samples={warmup_samples}",
         )
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -39,6 +40,11 @@ def test_a_run_goes_on_from_these_files_alone(run, tmp_path):
     folder, sources = run
     kept = write_snapshot(folder / "run", tmp_path / "lite", best=False)
     options = (*kept.settings_to_go_on(warmup_samples=4), "run.steps=9")
+    assert not any(
+        option.startswith("run.steps=6") for option in options
+    )  # it has ended: its length would leave nothing to do
+    going = replace(kept, config=settings.override(kept.config, ["run.steps=7"]))
+    assert "run.steps=7" in going.settings_to_go_on(warmup_samples=4)
     config = settings.override(kept.config, options)
     start = Sources(data=sources.data, validation=sources.validation, start=str(tmp_path / "lite.safetensors"))
     record(tmp_path / "next", config, start)
