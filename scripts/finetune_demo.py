@@ -3,7 +3,9 @@
     python scripts/finetune_demo.py --data DATA --out OUT [--cluster 4817] [--start-steps 1200] [--base-steps 3000] [--steps 600] [--device cpu]
 
 The family is new to the base run and to the library as well: the embedded one holds its structures, which would be templates before and
-after. So fine-tuning searches a library of the other all-atom chains; unrelated chains are judged with the embedded one. Every step is a command of this program and is left alone where it has been done; started again, the demo goes on. A base run with other
+after. So fine-tuning searches a library of the other all-atom chains; unrelated chains are judged with the embedded one.
+
+Every step is a command of this program and is left alone where it has been done; started again, the demo goes on. A base run with other
 options than those here: train it into OUT/base first. What came out stands in OUT/demo.json; exit code 1 where there is no gain.
 """
 
@@ -81,7 +83,7 @@ def train(args: argparse.Namespace, run: Path, held_out: Path, steps: int, chang
     command("train", *words, "--out-dir", run, "--device", args.device, "--seed", args.seed, *more)
 
 
-def library(args: argparse.Namespace, others: frozenset[str]) -> Path:
+def library_of(args: argparse.Namespace, others: frozenset[str]) -> Path:
     """The all-atom chains other than the family, and the shared sequences, as a library; returns its folder."""
     out = args.out / "library"
     if not out.is_dir():
@@ -142,7 +144,7 @@ def main() -> int:
     )
     base = base_run(args, held_out)
     others = frozenset(sets[1].ids) - set(family[1])
-    out = fine_tuned(args, structures, judged_file, base, library(args, others))
+    out = fine_tuned(args, structures, judged_file, base, library_of(args, others))
     other = differences(unrelated(args, base, "before"), unrelated(args, out, "after"))
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     gain = summary["validation"]["lddt_ca"]

@@ -28,6 +28,22 @@ class Lddt(NamedTuple):
     whole: Float[Tensor, "*batch"]
 
 
+def pair_errors(
+    predicted: Float[Tensor, "*batch N_res 3"],
+    truth: Float[Tensor, "*batch N_res 3"],
+    mask: Float[Tensor, "*batch N_res"],
+) -> tuple[Float[Tensor, "*batch N_res N_res"], Float[Tensor, "*batch N_res N_res"]]:
+    """How far each distance is from the true one (Å, with its gradient), and how much the pair counts for the lDDT.
+
+    Args:
+        mask: 1 where the true atom is known, or weights; a pair within 15 Å counts by the product.
+    """
+    true_distances = pair_distances(truth, truth)
+    error = (true_distances - pair_distances(at_least_float32(predicted), at_least_float32(predicted))).abs()
+    counted = (true_distances < INCLUSION_RADIUS) * mask[..., :, None] * mask[..., None, :]
+    return error, counted * (1 - torch.eye(mask.shape[-1], dtype=mask.dtype, device=mask.device))
+
+
 @torch.no_grad()
 def lddt_ca(
     predicted: Float[Tensor, "*batch N_res 3"],
@@ -39,10 +55,7 @@ def lddt_ca(
     Args:
         mask: 1 where the true atom is known; scores elsewhere mean nothing.
     """
-    true_distances = pair_distances(truth, truth)
-    error = (true_distances - pair_distances(at_least_float32(predicted), at_least_float32(predicted))).abs()
-    counted = (true_distances < INCLUSION_RADIUS) * mask[..., :, None] * mask[..., None, :]
-    counted = counted * (1 - torch.eye(mask.shape[-1], dtype=mask.dtype, device=mask.device))
+    error, counted = pair_errors(predicted, truth, mask)
     right = sum(((error < t).to(error.dtype) for t in THRESHOLDS), torch.zeros_like(error)) / len(THRESHOLDS)
     right, counted = (right * counted).sum(-1), counted.sum(-1)
     return Lddt(

@@ -7,9 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alphafold_lite.geometry.clashes import pair_distances
-from alphafold_lite.model.structure.module import at_least_float32
-from alphafold_lite.training.losses.plddt import CA_SLOT, INCLUSION_RADIUS, LDDT_EPSILON, THRESHOLDS
+from alphafold_lite.training.losses.plddt import CA_SLOT, LDDT_EPSILON, THRESHOLDS, pair_errors
 from alphafold_lite.training.targets import Targets
 
 
@@ -23,11 +21,7 @@ def smooth_lddt_loss(predicted_ca: Float[Tensor, "*batch N_res 3"], targets: Tar
         predicted_ca: predicted CA atoms, Å.
         targets: for the true ones and which of them are known; where they have weights, a pair counts by the product of its residues'.
     """
-    predicted = at_least_float32(predicted_ca)
-    truth, mask = targets.atom37_positions[..., CA_SLOT, :], targets.weighted(targets.atom37_mask[..., CA_SLOT])
-    true_distances = pair_distances(truth, truth)
-    error = (true_distances - pair_distances(predicted, predicted)).abs()
-    pairs = mask[..., :, None] * mask[..., None, :] * (true_distances < INCLUSION_RADIUS)
-    pairs = pairs * (1 - torch.eye(mask.shape[-1], dtype=mask.dtype, device=mask.device))
+    mask = targets.weighted(targets.atom37_mask[..., CA_SLOT])
+    error, counted = pair_errors(predicted_ca, targets.atom37_positions[..., CA_SLOT, :], mask)
     right = torch.stack([torch.sigmoid(threshold - error) for threshold in THRESHOLDS]).mean(0)
-    return 1 - (LDDT_EPSILON + (right * pairs).sum((-2, -1))) / (LDDT_EPSILON + pairs.sum((-2, -1)))
+    return 1 - (LDDT_EPSILON + (right * counted).sum((-2, -1))) / (LDDT_EPSILON + counted.sum((-2, -1)))
