@@ -4,11 +4,14 @@ FASTA ?= scripts/examples/ubiquitin.fa
 PARAMS ?=
 OUT ?= predictions
 ARGS ?=
+# processes that share the test files among them; 0: one after the other
+WORKERS ?= 2
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile
 # once more the tests of the layers where tensors and arrays meet, with the shapes of their annotations checked at run time
-SHAPES = $(BIN)/pytest -q -m "not gpu and not slow and not weights" \
+SHAPES = $(PYTEST) -q -m "not gpu and not slow and not weights" \
 	--jaxtyping-packages=data_pipeline,alphafold_lite,beartype.beartype \
 	tests/data_pipeline $(addprefix tests/alphafold_lite/,common geometry kernels model inference)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -26,11 +29,11 @@ predict: $(INSTALLED)
 	$(BIN)/predict --fasta "$(FASTA)" $(if $(PARAMS),--params "$(PARAMS)") --out-dir "$(OUT)" $(ARGS)
 
 test: lint
-	$(BIN)/pytest -m "not gpu and not weights"
+	$(PYTEST) -m "not gpu and not weights"
 	$(SHAPES)
 
 check: lint
-	$(BIN)/pytest -m "not gpu and not slow and not weights"
+	$(PYTEST) -m "not gpu and not slow and not weights"
 	$(SHAPES)
 
 lint: $(INSTALLED)

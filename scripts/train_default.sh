@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Trains the bundled default model from the packed data sets; started again, it goes on where it stopped.
 #
-#   scripts/train_default.sh DATA [STATE]
+#   scripts/train_default.sh DATA [STATE]                    goes on from scripts/training/lite.*, the place that the project has reached
+#   FROM_SCRATCH=1 scripts/train_default.sh DATA [STATE]     all stages anew
 #
 # DATA holds pdb_subset/ and msa_families/. STATE (default: the user's cache folder) keeps hits, checkpoints and the record of the run.
 # One CPU core: some 4.5 crops of 64 residues a second, 2.2 of 96. OMP_NUM_THREADS says how many cores are used.
@@ -30,6 +31,11 @@ if [ ! -e "$searched" ]; then
     .venv/bin/python scripts/align_training_set.py --data "$pdb/allatom_train.npz" --out "$searched"
 fi
 
+predict_unlabelled() { # PARAMS OUT: a set of confident predictions, made anew only where it is not there
+    [ -e "$2/distilled.npz" ] ||
+        .venv/bin/alphafold-lite distill --fasta scripts/training/unlabelled.fasta --params "$1" --threshold 1.5 --out-dir "$2" || [ $? = 3 ]
+}
+
 train() { # RUN OPTION...: a run that is there goes on, one that is done is left alone
     local run=$1
     shift
@@ -43,9 +49,11 @@ train() { # RUN OPTION...: a run that is there goes on, one that is done is left
 }
 
 kept=scripts/training/lite # parameters and place of the run so far, where they are kept with the project
-if [ ! -e "$state/lite/config.json" ] && [ -e "$kept.json" ]; then
+if [ -z "${FROM_SCRATCH:-}" ] && [ -e "$kept.json" ]; then
     mapfile -t options < <(.venv/bin/python scripts/keep_training.py --options "$kept.json")
-    train "$state/lite" --init-from "$kept.safetensors" "${options[@]}"
+    step=${options[1]#run.first_step=}
+    predict_unlabelled "$kept.safetensors" "$state/distilled_$step"
+    train "$state/lite_$step" --init-from "$kept.safetensors" --distilled "$state/distilled_$step" --distilled-share 0.05 "${options[@]}"
     exit
 fi
 
@@ -56,4 +64,7 @@ train "$state/lite_start" --steps 2400 --set model.evoformer.num_blocks=0 --set 
     --set data.templates.corrupted=0.95 --set data.templates.homologues=0 --set data.templates.corruption.gaps=0.1 \
     --set data.templates.corruption.noise=0.3 --set data.templates.corruption.segments=0 --set data.templates.corruption.register=0 \
     --set data.templates.corruption.mutated=0.5 --set 'validation.templates=["corrupted"]' --set validation.inputs=profile
-train "$state/lite" --init-from "$state/lite_start"
+train "$state/lite" --init-from "$state/lite_start" --steps 11400 --set optimizer.total_samples=200000
+predict_unlabelled "$state/lite/average.safetensors" "$state/distilled_11400"
+train "$state/lite_11400" --init-from "$state/lite" --distilled "$state/distilled_11400" --distilled-share 0.05 --set run.first_step=11400 \
+    --set optimizer.restart_warmup_samples=2000

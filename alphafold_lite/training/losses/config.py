@@ -18,6 +18,7 @@ TERMS = (
     "violation",
     "pae",
     "smooth_lddt",
+    "rotamer",
 )
 
 
@@ -64,6 +65,7 @@ class LossConfig:
     violation: float = 0.0
     pae: float = 0.0
     smooth_lddt: float = 0.0  # of AlphaFold 3, not in eq. 7
+    rotamer: float = 0.0  # not in AlphaFold
 
     scale_by_length: bool = True  # times the square root of the number of residues in the crop (supplement 1.9)
     backbone_torsions: bool = False  # False: chi1-4 only, as the reference implementation; True: all seven, as Alg. 27

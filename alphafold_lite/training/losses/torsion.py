@@ -14,6 +14,7 @@ from alphafold_lite.training.targets import Targets
 CHI1 = 3  # column of the first side-chain torsion
 MEAN_EPSILON = 1e-10  # torsions added to their number
 NORM_EPSILON = 1e-6  # under the square root of the norm
+ROTAMER_WIDTH = 0.5  # squared distance on the unit circle at which a side-chain torsion counts for 1/e: some 41 degrees
 
 
 def torsion_loss(
@@ -23,14 +24,33 @@ def torsion_loss(
 
     The supplement takes all seven torsions, the reference implementation chi1-4 only, whose backbone FAPE covers the rest.
     """
-    first = 0 if backbone_torsions else CHI1
+    return _mean(_errors(layers, targets, 0 if backbone_torsions else CHI1), targets)
+
+
+def rotamer_loss(layers: Sequence[Sidechains], targets: Targets) -> Float[Tensor, "*batch"]:
+    """Share of chi1-4 that miss their rotamer, with a soft border: 1 - exp(-d / `ROTAMER_WIDTH`) with the squared distance d of `torsion_loss`.
+
+    Between two likely rotamers the least expected squared distance lies in the empty middle; the least of this one lies at one of the two.
+    Not in AlphaFold.
+    """
+    return _mean(1 - torch.exp(-_errors(layers, targets, CHI1) / ROTAMER_WIDTH), targets)
+
+
+def _errors(
+    layers: Sequence[Sidechains], targets: Targets, first: int
+) -> Float[Tensor, "*batch layers N_res torsions"]:
+    """Squared distance of the torsions from column `first` on."""
     predicted = torch.stack([at_least_float32(layer.angles[..., first:, :]) for layer in layers], dim=-4)
     truth, alternative = (
         angles[..., None, :, first:, :] for angles in (targets.torsions, targets.torsions_alternative)
     )
-    error = torch.minimum((predicted - truth).square().sum(-1), (predicted - alternative).square().sum(-1))
-    mask = targets.weighted(targets.torsions_mask)[..., None, :, first:]
-    return masked_mean(error, mask, dims=(-3, -2, -1), epsilon=MEAN_EPSILON)
+    return torch.minimum((predicted - truth).square().sum(-1), (predicted - alternative).square().sum(-1))
+
+
+def _mean(values: Float[Tensor, "*batch layers N_res torsions"], targets: Targets) -> Float[Tensor, "*batch"]:
+    """Over the torsions that are known, which are the last columns of all, and the layers."""
+    mask = targets.weighted(targets.torsions_mask)[..., None, :, -values.shape[-1] :]
+    return masked_mean(values, mask, dims=(-3, -2, -1), epsilon=MEAN_EPSILON)
 
 
 def angle_norm_loss(layers: Sequence[Sidechains], seq_mask: Float[Tensor, "*batch N_res"]) -> Float[Tensor, "*batch"]:

@@ -20,7 +20,7 @@ from alphafold_lite.training.losses.plddt import CA_SLOT, plddt_loss
 from alphafold_lite.training.losses.renaming import rename_ambiguous
 from alphafold_lite.training.losses.resolved import resolved_loss
 from alphafold_lite.training.losses.smooth_lddt import smooth_lddt_loss
-from alphafold_lite.training.losses.torsion import angle_norm_loss, torsion_loss
+from alphafold_lite.training.losses.torsion import angle_norm_loss, rotamer_loss, torsion_loss
 from alphafold_lite.training.losses.violation import violation_loss
 from alphafold_lite.training.targets import Targets
 
@@ -141,6 +141,10 @@ def _smooth_lddt(c: Compared) -> Float[Tensor, "*batch"]:
     return smooth_lddt_loss(c.prediction.atom37_positions[..., CA_SLOT, :], c.targets)
 
 
+def _rotamer(c: Compared) -> Float[Tensor, "*batch"]:
+    return rotamer_loss(c.prediction.structure.sidechains, c.targets)
+
+
 COMPUTE: Mapping[str, Callable[[Compared], Float[Tensor, "*batch"]]] = {
     "backbone_fape": _backbone_fape,
     "sidechain_fape": _sidechain_fape,
@@ -153,4 +157,5 @@ COMPUTE: Mapping[str, Callable[[Compared], Float[Tensor, "*batch"]]] = {
     "violation": _violation,
     "pae": _pae,
     "smooth_lddt": _smooth_lddt,
+    "rotamer": _rotamer,
 }

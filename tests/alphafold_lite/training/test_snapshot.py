@@ -40,6 +40,7 @@ def test_a_run_goes_on_from_these_files_alone(run, tmp_path):
     folder, sources = run
     kept = write_snapshot(folder / "run", tmp_path / "lite", best=False)
     options = (*kept.settings_to_go_on(warmup_samples=4), "run.steps=9")
+    assert options[0] == "run.first_step=6"  # by which scripts/train_default.sh names its folders
     assert not [
         option for option in options if option.startswith("run.steps=6")
     ]  # it has ended: its length would leave nothing to do

@@ -1,10 +1,11 @@
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 
 from alphafold_lite.common import residue_constants as rc
-from alphafold_lite.training.losses.torsion import angle_norm_loss, torsion_loss
+from alphafold_lite.training.losses.torsion import ROTAMER_WIDTH, angle_norm_loss, rotamer_loss, torsion_loss
 from tests.support.loss_examples import predict, random_leaves, random_truth
 
 PERIODIC = torch.tensor(rc.chi_pi_periodic)
@@ -52,6 +53,52 @@ def test_mean_over_layers_and_known_torsions():
         ]
         got = torsion_loss(layers, targets, backbone_torsions=backbone_torsions)
         assert float(got) == pytest.approx(sum(found) / len(found), rel=1e-9)
+
+
+def test_rotamers_by_definition():
+    truth = random_truth(12, missing=0.4)
+    targets, layers = truth.targets(), predict(truth, random_leaves(truth, noise=2.0)).structure.sidechains
+    found = []
+    for layer in layers:
+        for i, t in targets.torsions_mask[:, 3:].nonzero().tolist():
+            predicted = torch.atan2(*layer.angles[i, 3 + t])
+            turns = [
+                predicted - torch.atan2(*angles[i, 3 + t])
+                for angles in (targets.torsions, targets.torsions_alternative)
+            ]
+            nearest = min(2 - 2 * float(turn.cos()) for turn in turns)
+            found.append(1 - math.exp(-nearest / ROTAMER_WIDTH))
+    assert float(rotamer_loss(layers, targets)) == pytest.approx(sum(found) / len(found), rel=1e-7)
+
+
+def test_rotamers_choose_one_of_two_where_squares_choose_the_middle():
+    """Two residues alike but for chi1, at -60 and 180 degrees: the best common answer."""
+    truth = random_truth(12)
+    targets = truth.targets()
+    row = int((targets.torsions_mask[:, 3] > 0).nonzero()[0])
+    only = torch.zeros_like(targets.torsions_mask)
+    only[row, 3] = 1
+
+    def at(degrees):
+        angle = math.radians(degrees)
+        torsions = targets.torsions.clone()
+        torsions[row, 3] = torch.tensor([math.sin(angle), math.cos(angle)], dtype=torsions.dtype)
+        return torsions
+
+    def best(loss):
+        sums = {}
+        for degrees in range(-180, 180, 10):
+            layers = _layers(truth, at(degrees))
+            sums[degrees] = sum(
+                float(
+                    loss(layers, replace(targets, torsions=at(true), torsions_alternative=at(true), torsions_mask=only))
+                )
+                for true in (-60, 180)
+            )
+        return min(sums, key=sums.__getitem__)
+
+    assert best(torsion_loss) == -120
+    assert min(abs(best(rotamer_loss) - angle) for angle in (-60, -180, 180)) <= 10
 
 
 def test_norm_by_definition_without_padding():

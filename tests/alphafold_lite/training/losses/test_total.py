@@ -13,7 +13,7 @@ from alphafold_lite.training.targets import BACKBONE_ATOMS
 from tests.support.loss_examples import Leaves, network_input, predict, random_leaves, random_truth, stacked
 from tests.support.random_inputs import random_batch, random_model, random_rigid, small_config
 
-EVERYTHING = replace(finetuning(initial_training(), pae=True), smooth_lddt=0.5)
+EVERYTHING = replace(finetuning(initial_training(), pae=True), smooth_lddt=0.5, rotamer=0.7)
 
 
 def _losses(truth, prediction, config=EVERYTHING, *, clamped=1.0):
@@ -44,7 +44,7 @@ def test_terms_without_weight_are_not_computed():
     prediction = predict(truth, random_leaves(truth))
     prediction = replace(prediction, logits=replace(prediction.logits, pae=None))
     assert set(TERMS) - set(_losses(truth, prediction, initial_training()).terms) == {
-        "resolved", "violation", "pae", "smooth_lddt",
+        "resolved", "violation", "pae", "smooth_lddt", "rotamer",
     }  # fmt: skip
     none = LossConfig(**dict.fromkeys(TERMS, 0.0))
     assert _losses(truth, prediction, none).terms == {} and _losses(truth, prediction, none).total == 0
@@ -69,7 +69,7 @@ def test_mirror_image_raises_fape_and_nothing_that_sees_only_distances():
     truth = random_truth(14)
     prediction = predict(truth, random_leaves(truth, noise=0.02))
     plain, mirrored = _losses(truth, prediction), _losses(truth.mirrored(), prediction)
-    for name in ("backbone_fape", "sidechain_fape", "torsion"):
+    for name in ("backbone_fape", "sidechain_fape", "torsion", "rotamer"):
         assert mirrored.terms[name] > 3 * plain.terms[name], name
     for name in ("distogram", "plddt", "masked_msa", "resolved", "violation", "angle_norm", "smooth_lddt"):
         torch.testing.assert_close(mirrored.terms[name], plain.terms[name])

@@ -15,7 +15,7 @@ from alphafold_lite.training.targets import WeightedTargets
 from tests.support.loss_examples import network_input, predict, random_leaves, random_truth
 
 ALL = LossConfig(**dict.fromkeys(TERMS, 1.0))
-STRUCTURAL = {"backbone_fape", "sidechain_fape", "torsion", "distogram", "smooth_lddt"}
+STRUCTURAL = {"backbone_fape", "sidechain_fape", "torsion", "distogram", "smooth_lddt", "rotamer"}
 CONFIDENCE = {"plddt", "pae", "resolved"}
 
 
