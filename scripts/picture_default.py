@@ -97,7 +97,7 @@ def main() -> None:
         if number in (1, 2):
             draw(axes, placed, colours)
         axes.set(xlim=(-reach[0], reach[0]), ylim=(-reach[1], reach[1]), zlim=(-reach[2], reach[2]), title=title)
-        axes.set_box_aspect(reach, zoom=1.35)
+        axes.set_box_aspect(reach, zoom=1.1)
         axes.view_init(elev=90, azim=-90)
         axes.set_axis_off()
     figure.suptitle(

@@ -102,7 +102,7 @@ def lite() -> TrainingConfig:
     (`scripts/train_default.sh`), in which the structure module learns to follow templates.
     """
     config = cpu_small()
-    model = small_model(num_blocks=4, pair=64, msa=64, structure_layers=4, template_blocks=1)
+    model = small_model(num_blocks=4, pair=64, msa=64, structure_layers=8, template_blocks=1)
     assert model.template is not None
     return replace(
         config,
