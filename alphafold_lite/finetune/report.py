@@ -91,10 +91,10 @@ def notes_of(outcome: Outcome) -> tuple[str, ...]:
 
 def table_lines(comparison: Comparison) -> list[str]:
     """The figures for a terminal."""
-    lines = [f"{'validation':<12}{'n':>5}  " + "".join(f"{part:>24}" for part in PARTS)]
+    lines = [f"{'validation':<12}{'n':>5}  " + "".join(f"{part:>28}" for part in PARTS)]
     for name in NAMES:
         intervals = comparison.intervals(name)
-        cells = "".join(f"{_text(intervals[part]):>24}" for part in PARTS)
+        cells = "".join(f"{_text(intervals[part]):>28}" for part in PARTS)
         lines.append(f"{name:<12}{len(comparison.before):>5}  {cells}")
     return lines
 

@@ -98,6 +98,8 @@ def test_without_validation_the_summary_says_so():
 def test_the_table_for_a_terminal():
     lines = table_lines(compare(accuracies([0.3, 0.5]), accuracies([0.4, 0.6])))
     assert "0.100 (0.100 to 0.100)" in lines[1] and lines[2].startswith("tm")
+    fallen = table_lines(compare(accuracies([0.3, 0.5]), accuracies([0.2, 0.3])))[1]
+    assert "-0.150 (-0.200 to -0.100)" in fallen and fallen.count("  -") == 1  # stands clear of the column before
 
 
 def test_a_curve_goes_up_where_values_do():
