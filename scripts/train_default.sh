@@ -5,7 +5,7 @@
 #   FROM_SCRATCH=1 scripts/train_default.sh DATA [STATE]     all stages anew
 #
 # DATA holds pdb_subset/ and msa_families/. STATE (default: the user's cache folder) keeps hits, checkpoints and the record of the run.
-# One CPU core: some 4.5 crops of 64 residues a second, 2.2 of 96. OMP_NUM_THREADS says how many cores are used.
+# One CPU core: with four structure layers some 4.5 crops of 64 residues a second, 2.2 of 96; with eight, 1.0 of 128, 0.5 of 192. OMP_NUM_THREADS says how many cores are used.
 set -euo pipefail
 data=${1:?"usage: scripts/train_default.sh DATA [STATE]"}
 state=${2:-${XDG_CACHE_HOME:-$HOME/.cache}/alphafold_lite/training}
@@ -31,11 +31,6 @@ if [ ! -e "$searched" ]; then
     .venv/bin/python scripts/align_training_set.py --data "$pdb/allatom_train.npz" --out "$searched"
 fi
 
-predict_unlabelled() { # PARAMS OUT: a set of confident predictions, made anew only where it is not there
-    [ -e "$2/distilled.npz" ] ||
-        .venv/bin/alphafold-lite distill --fasta scripts/training/unlabelled.fasta --params "$1" --threshold 1.5 --out-dir "$2" || [ $? = 3 ]
-}
-
 train() { # RUN OPTION...: a run that is there goes on, one that is done is left alone
     local run=$1
     shift
@@ -48,12 +43,18 @@ train() { # RUN OPTION...: a run that is there goes on, one that is done is left
     fi
 }
 
+further() { # STEP PARAMS START OPTION...: from START on, with the confident predictions of PARAMS, made once, among the samples
+    local run=$state/lite_$1 predicted=$state/distilled_$1 params=$2 start=$3
+    shift 3
+    [ -e "$predicted/distilled.npz" ] ||
+        .venv/bin/alphafold-lite distill --fasta scripts/training/unlabelled.fasta --params "$params" --threshold 1.5 --out-dir "$predicted" || [ $? = 3 ]
+    train "$run" --init-from "$start" --distilled "$predicted" --distilled-share 0.05 "$@"
+}
+
 kept=scripts/training/lite # parameters and place of the run so far, where they are kept with the project
 if [ -z "${FROM_SCRATCH:-}" ] && [ -e "$kept.json" ]; then
     mapfile -t options < <(.venv/bin/python scripts/keep_training.py --options "$kept.json")
-    step=${options[1]#run.first_step=}
-    predict_unlabelled "$kept.safetensors" "$state/distilled_$step"
-    train "$state/lite_$step" --init-from "$kept.safetensors" --distilled "$state/distilled_$step" --distilled-share 0.05 "${options[@]}"
+    further "${options[1]#run.first_step=}" "$kept.safetensors" "$kept.safetensors" "${options[@]}"
     exit
 fi
 
@@ -64,7 +65,6 @@ train "$state/lite_start" --steps 2400 --set model.evoformer.num_blocks=0 --set 
     --set data.templates.corrupted=0.95 --set data.templates.homologues=0 --set data.templates.corruption.gaps=0.1 \
     --set data.templates.corruption.noise=0.3 --set data.templates.corruption.segments=0 --set data.templates.corruption.register=0 \
     --set data.templates.corruption.mutated=0.5 --set 'validation.templates=["corrupted"]' --set validation.inputs=profile
-train "$state/lite" --init-from "$state/lite_start" --steps 11400 --set optimizer.total_samples=200000
-predict_unlabelled "$state/lite/average.safetensors" "$state/distilled_11400"
-train "$state/lite_11400" --init-from "$state/lite" --distilled "$state/distilled_11400" --distilled-share 0.05 --set run.first_step=11400 \
-    --set optimizer.restart_warmup_samples=2000
+first=11400 # where the preset's stage with predictions begins
+train "$state/lite" --init-from "$state/lite_start" --steps "$first" --set optimizer.total_samples=200000
+further "$first" "$state/lite/average.safetensors" "$state/lite" --set run.first_step="$first" --set optimizer.restart_warmup_samples=2000
