@@ -31,6 +31,11 @@ if [ ! -e "$searched" ]; then
     .venv/bin/python scripts/align_training_set.py --data "$pdb/allatom_train.npz" --out "$searched"
 fi
 
+faster=() # torch.compile needs a C++ compiler: 1.35 times the samples a second with eight blocks and crops of 96
+if command -v g++ >/dev/null; then
+    faster=(--set step.compile_triangles=true)
+fi
+
 train() { # RUN OPTION...: a run that is there goes on, one that is done is left alone
     local run=$1
     shift
@@ -39,7 +44,7 @@ train() { # RUN OPTION...: a run that is there goes on, one that is done is left
     else
         .venv/bin/alphafold-lite train --preset lite --leave-out "$pdb/ordinary_valid.txt" --validation "$pdb/backbone_valid.npz" \
             --data "$pdb/backbone_train.npz" --data "$searched" --data "$families/structures_train.npz" \
-            --homologues "$hits" --out-dir "$run" "$@"
+            --homologues "$hits" --out-dir "$run" "${faster[@]}" "$@"
     fi
 }
 

@@ -128,6 +128,7 @@ class StepConfig:
     kernels: Literal["fast", "reference"] = "fast"
     checkpoint_blocks: bool = True  # keep only each block's input for the backward pass
     fuse_triangles: bool = False  # one projection a triangle multiplication: the same result in fewer operations
+    compile_triangles: bool = False  # those, by `torch.compile`; half a minute for each crop size
     compile_blocks: bool = False
     end_to_end: bool = True  # whether gradients go from the structure module back into the trunk
     threads: int = 0  # of a CPU; 0 leaves the default
@@ -141,6 +142,10 @@ class StepConfig:
                 "step.batch_size as a multiple of step.micro_batch",
                 f"{self.batch_size} and {self.micro_batch}",
                 "change one of them",
+            )
+        if self.compile_triangles and not self.fuse_triangles:
+            raise InputError(
+                "step.fuse_triangles with step.compile_triangles", "compile_triangles alone", "set both to true"
             )
 
 

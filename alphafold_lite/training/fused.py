@@ -28,8 +28,13 @@ def multiply_triangles(
     return module.out(module.norm_out(product.movedim(-3, -1))) * torch.sigmoid(out_gate)
 
 
-def fuse_triangles(model: nn.Module) -> None:
-    """Let every triangle multiplication of the network run in this form."""
+def fuse_triangles(model: nn.Module, *, compiled: bool = False) -> None:
+    """Let every triangle multiplication of the network run in this form; `compiled` while it trains, when shapes are few."""
+    in_training = torch.compile(multiply_triangles, dynamic=False) if compiled else multiply_triangles
+
+    def run(module: TriangleMultiplication, z: Tensor, mask: Tensor) -> Tensor:
+        return (in_training if module.training else multiply_triangles)(module, z, mask)
+
     for module in model.modules():
         if isinstance(module, TriangleMultiplication):
-            module.forward = partial(multiply_triangles, module)
+            module.forward = partial(run, module)

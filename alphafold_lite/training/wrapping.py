@@ -21,8 +21,10 @@ SHAPES_COMPILED = 64  # crop sizes times numbers of rows times with and without 
 def build_for_training(config: ModelConfig, step: StepConfig, device: torch.device) -> AlphaFold:
     """A network in training mode on its device, its blocks wrapped as the configuration says."""
     model = build(config, training_ops(step)).to(device)
+    if step.compile_blocks or step.compile_triangles:
+        torch._dynamo.config.recompile_limit = SHAPES_COMPILED  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
     if step.fuse_triangles:
-        fuse_triangles(model)
+        fuse_triangles(model, compiled=step.compile_triangles)
     for block in trunk_blocks(model):
         wrap(block, compiled=step.compile_blocks, checkpointed=step.checkpoint_blocks)
     if not step.end_to_end:
@@ -45,7 +47,6 @@ def wrap(block: nn.Module, *, compiled: bool, checkpointed: bool) -> None:
     """Replace a block's `forward`; names of parameters stay as they are."""
     forward: Callable[..., Any] = block.forward
     if compiled:
-        torch._dynamo.config.recompile_limit = SHAPES_COMPILED  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
         forward = torch.compile(forward, dynamic=False)
     block.forward = _checkpointed(forward) if checkpointed else forward
 

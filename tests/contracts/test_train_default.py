@@ -66,6 +66,7 @@ def test_it_goes_on_from_what_is_kept(tree):
     assert given(predicted, "--params") == given(arguments, "--init-from") == "scripts/training/lite.safetensors"
     assert given(predicted, "--out-dir") == given(arguments, "--distilled") == str(state / f"distilled_{step}")
     assert given(arguments, "--out-dir") == str(state / f"lite_{step}") and f"run.first_step={step}" in arguments
+    assert ("step.compile_triangles=true" in arguments) == (shutil.which("g++") is not None)
     assert given(arguments, "--leave-out") == str(tree.parent / "data" / "pdb_subset" / "ordinary_valid.txt")
     assert calls(tree) == [("train", ["--resume", "--out-dir", str(state / f"lite_{step}")])]
 

@@ -1,13 +1,16 @@
 import pytest
 import torch
 
+from alphafold_lite.common.errors import InputError
 from alphafold_lite.model.alphafold import AlphaFold
 from alphafold_lite.training import step as step_module
+from alphafold_lite.training.config import StepConfig
 from alphafold_lite.training.distributed import World
 from alphafold_lite.training.loader import MicroBatches
 from alphafold_lite.training.losses import compute_losses
 from alphafold_lite.training.plan import num_passes
 from alphafold_lite.training.step import LOSS, NORM, predict
+from alphafold_lite.training.wrapping import build_for_training
 from tests.support.training_runs import gradients, numbered, open_sets, small_config
 
 QUIET = (
@@ -106,6 +109,29 @@ def test_fused_triangles_give_the_same_gradient(sets):
     assert relative(a, b) < 1e-4
 
 
+def test_triangles_are_compiled_only_while_the_network_trains(monkeypatch):
+    called = []
+
+    def compiled(function, *, dynamic):
+        assert dynamic is False
+        return lambda *args: called.append(True) or function(*args)
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    config = small_config("step.fuse_triangles=true", "step.compile_triangles=true")
+    model = build_for_training(config.model, config.step, torch.device("cpu"))
+    triangle = model.evoformer.blocks[0].triangle_multiplication_outgoing
+    z, mask = torch.randn(5, 5, config.model.pair_channels), torch.ones(5, 5)
+    seen = triangle(z, mask)
+    assert called == [True]
+    model.eval()
+    assert torch.equal(triangle(z, mask), seen) and called == [True]
+
+
+def test_compiled_triangles_need_fused_ones():
+    with pytest.raises(InputError, match="step.fuse_triangles"):
+        StepConfig(compile_triangles=True)
+
+
 def test_bfloat16_changes_little_and_keeps_losses_in_float32(sets):
     (first, a), (second, b) = (compute(small_config(f"step.precision={p}", *QUIET), sets) for p in ("fp32", "bf16"))
     assert second.means[LOSS] == pytest.approx(first.means[LOSS], rel=0.03)
@@ -163,6 +189,16 @@ def test_a_lone_process_adds_nothing():
     world.add(values)
     world.wait()
     assert values.tolist() == [1, 1, 1] and world.gather("x") == ["x"] and world.is_first
+
+
+@pytest.mark.slow
+def test_compiled_triangles_give_the_same_gradient(sets):
+    (first, a), (second, b) = (
+        compute(small_config("step.fuse_triangles=true", f"step.compile_triangles={on}", *QUIET), sets)
+        for on in (True, False)
+    )
+    assert first.means == pytest.approx(second.means, rel=1e-4)
+    assert relative(a, b) < 1e-4
 
 
 @pytest.mark.slow
