@@ -21,7 +21,7 @@ class InvariantPointAttention(nn.Module):
     """Attention over scalars, 3-D points and the pair representation, invariant to a global motion (ablations may switch the last two off).
 
     s `[*, N_res, c_s]`, z `[*, N_res, N_res, c_z]`, frames `[*, N_res]` in units of `position_scale`, mask `[*, N_res]`; returns the
-    update of s.
+    update of s. Layers that share their parameters may compute `pair_bias(z)` once and give it as `bias`.
     """
 
     def __init__(self, config: StructureConfig, c_z: int) -> None:
@@ -42,6 +42,7 @@ class InvariantPointAttention(nn.Module):
         z: Float[Tensor, "*batch N_res N_res c_z"],
         frames: Rigid,
         mask: Float[Tensor, "*batch N_res"],
+        bias: Float[Tensor, "*batch h N_res N_res"] | None = None,
     ) -> Float[Tensor, "*batch N_res c_s"]:
         cfg = self.config
         q = self.q(s).unflatten(-1, (cfg.num_heads, -1))
@@ -50,7 +51,7 @@ class InvariantPointAttention(nn.Module):
         k_points, v_points = self._global_points(self.kv_points(s), frames).split((cfg.point_qk, cfg.point_v), dim=-2)
         logits = self._logits(q, k, q_points, k_points)
         if cfg.pair_bias:
-            logits = logits + math.sqrt(1 / LOGIT_TERMS) * self.bias(z).movedim(-1, -3)
+            logits = logits + (self.pair_bias(z) if bias is None else bias)
         both = mask[..., :, None] * mask[..., None, :]
         weights = (logits - MASKED_LOGIT * (1 - both[..., None, :, :])).softmax(-1)  # [*, h, N_res, N_res]
 
@@ -61,6 +62,10 @@ class InvariantPointAttention(nn.Module):
         pairs = torch.einsum("...hij,...ijc->...ihc", weights, z)
         features = (scalars.flatten(-2), *local.unbind(-1), norms, pairs.flatten(-2))
         return self.out(torch.cat(features, dim=-1))
+
+    def pair_bias(self, z: Float[Tensor, "*batch N_res N_res c_z"]) -> Float[Tensor, "*batch h N_res N_res"]:
+        """What the pair representation adds to the logits."""
+        return math.sqrt(1 / LOGIT_TERMS) * self.bias(z).movedim(-1, -3)
 
     def _global_points(self, projected: Tensor, frames: Rigid) -> Float[Tensor, "*batch N_res h p 3"]:
         """All x, then all y, then all z, as the official parameters lay them out; moved to the global frame."""
@@ -75,9 +80,9 @@ class InvariantPointAttention(nn.Module):
         point_weight = math.sqrt(1 / (LOGIT_TERMS * max(cfg.point_qk, 1) * 9 / 2))
         head = 0.5 * point_weight * softplus(self.head_weights)
         logits = scalar_weight * torch.einsum("...ihc,...jhc->...hij", q, k)
-        for p in range(
-            cfg.point_qk if cfg.points else 0
-        ):  # a point at a time: [*, N, N, h, 3] is the largest temporary
-            difference = q_points[..., :, None, :, p, :] - k_points[..., None, :, :, p, :]
-            logits = logits - (head * difference.square().sum(-1)).movedim(-1, -3)
+        if cfg.points:
+            q_all, k_all = (
+                (head.sqrt()[:, None, None] * p).transpose(-3, -4).flatten(-2) for p in (q_points, k_points)
+            )
+            logits = logits - torch.cdist(q_all, k_all, compute_mode="donot_use_mm_for_euclid_dist").square()
         return logits

@@ -53,22 +53,30 @@ class StructureModule(nn.Module):
         with full_precision(s.device):
             s_initial = self.norm_s(at_least_float32(s))
             z = self.norm_z(at_least_float32(z))
-            s = self.initial(s_initial)
+            s, bias = self.initial(s_initial), self.ipa.pair_bias(z)
             frames = Rigid.identity(tuple(mask.shape), s)
             trajectory: list[Rigid] = []
             sidechains: list[Sidechains] = []
             for _ in range(self.config.num_layers):
-                s, frames, atoms = self.layer(s, s_initial, z, frames, aatype=aatype, mask=mask)
+                s, frames, atoms = self.layer(s, s_initial, z, frames, aatype=aatype, mask=mask, bias=bias)
                 trajectory.append(frames.scaled(self.config.position_scale))
                 sidechains.append(atoms)
                 frames = Rigid(rotation=frames.rotation.detach(), translation=frames.translation)  # line 20
             return Structure(single=s, frames=tuple(trajectory), sidechains=tuple(sidechains))
 
     def layer(
-        self, s: Tensor, s_initial: Tensor, z: Tensor, frames: Rigid, *, aatype: Tensor, mask: Tensor
+        self,
+        s: Tensor,
+        s_initial: Tensor,
+        z: Tensor,
+        frames: Rigid,
+        *,
+        aatype: Tensor,
+        mask: Tensor,
+        bias: Tensor | None = None,
     ) -> tuple[Tensor, Rigid, Sidechains]:
-        """One layer (lines 6-16) on normalised inputs; frames count in units of `position_scale`."""
-        s = self.norm_ipa(self.dropout(s + self.ipa(s, z, frames, mask)))
+        """One layer (lines 6-16) on normalised inputs; frames count in units of `position_scale`, `bias` is `ipa.pair_bias(z)`."""
+        s = self.norm_ipa(self.dropout(s + self.ipa(s, z, frames, mask, bias)))
         s = self.norm_transition(self.dropout(s + self.transition_update(s)))
         frames = self.backbone(s, frames)
         return s, frames, self.sidechains(s, s_initial, frames.scaled(self.config.position_scale), aatype)
