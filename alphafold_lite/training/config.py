@@ -54,6 +54,7 @@ class CorruptionConfig:
     mutated: float = (
         0.8  # share of residues with another letter, drawn from the profile; such residues keep backbone and CB
     )
+    side_chains: bool = True  # False: backbone and CB alone, all that the embedded library has
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -29,7 +29,8 @@ class TemplateStructure:
 
 def corrupt(crop: Crop, config: CorruptionConfig, rng: np.random.Generator) -> TemplateStructure:
     """A spoiled copy; every kind of damage has a strength of its own, drawn from 0 to the configured one."""
-    structure = TemplateStructure(aatype=crop.aatype, positions=crop.positions, mask=crop.mask)
+    mask = crop.mask if config.side_chains else crop.mask * _backbone()
+    structure = TemplateStructure(aatype=crop.aatype, positions=crop.positions, mask=mask)
     structure = slip_register(structure, config, rng)
     structure = mutate(structure, crop.profile, config.mutated * rng.random(), rng)
     structure = move_segments(structure, config, rng)
@@ -65,9 +66,7 @@ def mutate(
     drawn = (rng.random((length, 1)) * cumulative[:, -1:] >= cumulative).sum(-1).clip(max=len(rc.restypes) - 1)
     changed = (rng.random(length) < share) & (drawn != structure.aatype)
     aatype = np.where(changed, drawn, structure.aatype).astype(np.int32)
-    kept = np.zeros(structure.mask.shape[-1], np.float32)
-    kept[BACKBONE_COLUMNS] = 1
-    mask = np.where(changed[:, None], structure.mask * kept * rc.restype_atom37_mask[aatype], structure.mask)
+    mask = np.where(changed[:, None], structure.mask * _backbone() * rc.restype_atom37_mask[aatype], structure.mask)
     positions, mask = with_beta_carbons(aatype, structure.positions, mask.astype(np.float32))
     return TemplateStructure(aatype=aatype, positions=positions, mask=mask)
 
@@ -119,6 +118,13 @@ def rotation_about(axis: Float[np.ndarray, "3"], angle: float) -> Float[np.ndarr
     x, y, z = _unit(axis)
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+
+
+def _backbone() -> Float[np.ndarray, "37"]:
+    """1 in the columns of backbone and CB."""
+    kept = np.zeros(len(rc.atom_types), np.float32)
+    kept[BACKBONE_COLUMNS] = 1
+    return kept
 
 
 def _segment(length: int, rng: np.random.Generator) -> tuple[int, int]:

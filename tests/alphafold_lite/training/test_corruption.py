@@ -45,6 +45,15 @@ def test_without_strength_a_template_is_the_chain_itself(crop):
     assert (template.mask == crop.mask).all()
 
 
+def test_side_chains_can_be_left_out(crop):
+    template = corrupt(crop, replace(NOTHING, side_chains=False), np.random.default_rng(0))
+    columns = [rc.atom_order[name] for name in ("N", "CA", "C", "O", "CB")]
+    kept = np.isin(np.arange(len(rc.atom_types)), columns)
+    assert crop.mask[:, ~kept].any() and not template.mask[:, ~kept].any()
+    assert (template.mask[:, kept] == crop.mask[:, kept]).all()
+    assert np.abs(template.positions[:, kept] - crop.positions[:, kept]).max() < 1e-4
+
+
 def test_the_generator_decides_everything(crop):
     config = CorruptionConfig()
     a, b = (corrupt(crop, config, np.random.default_rng(4)) for _ in range(2))
