@@ -5,7 +5,8 @@
 #   FROM_SCRATCH=1 scripts/train_default.sh DATA [STATE]     all stages anew
 #
 # DATA holds pdb_subset/ and msa_families/. STATE (default: the user's cache folder) keeps hits, checkpoints and the record of the run.
-# One CPU core: with four structure layers some 4.5 crops of 64 residues a second, 2.2 of 96; with eight, 1.0 of 128, 0.5 of 192. OMP_NUM_THREADS says how many cores are used.
+# One CPU core: with four structure layers some 4.5 crops of 64 residues a second, 2.2 of 96; with eight, 1.0 of 128, 0.5 of 192, without
+# compilation (below). OMP_NUM_THREADS says how many cores are used.
 set -euo pipefail
 data=${1:?"usage: scripts/train_default.sh DATA [STATE]"}
 state=${2:-${XDG_CACHE_HOME:-$HOME/.cache}/alphafold_lite/training}
@@ -31,7 +32,7 @@ if [ ! -e "$searched" ]; then
     .venv/bin/python scripts/align_training_set.py --data "$pdb/allatom_train.npz" --out "$searched"
 fi
 
-faster=() # torch.compile needs a C++ compiler: 1.35 times the samples a second with eight blocks and crops of 96
+faster=() # torch.compile needs a C++ compiler: 1.3 times the samples a second
 if command -v g++ >/dev/null; then
     faster=(--set step.compile_triangles=true)
 fi
@@ -56,21 +57,10 @@ further() { # STEP PARAMS START OPTION...: from START on, with the confident pre
     train "$run" --init-from "$start" --distilled "$predicted" --distilled-share 0.05 "$@"
 }
 
-sidechains() { # START: the last stretch. On bad backbones a network learns the commonest rotamer; on nearly right ones, which rotamer goes with which backbone
-    train "$1_sidechains" --init-from "$1" --steps 300 --set 'stages=[]' --set adaptation.freeze=trunk --set step.batch_size=8 \
-        --set data.crop_size=128 --set data.clamped_share=0.9 --set 'data.shares=[0.25,0.7,0.05]' --set data.templates.none=0.25 \
-        --set data.templates.corrupted=0.4 --set data.templates.homologues=0.35 --set data.templates.corruption.side_chains=false \
-        --set data.templates.corruption.gaps=0.2 --set data.templates.corruption.noise=0.6 --set data.templates.corruption.segments=0 \
-        --set data.templates.corruption.register=0 --set data.templates.corruption.mutated=0.5 --set loss.rotamer=6 --set loss.torsion=1 \
-        --set loss.smooth_lddt=2 --set loss.violation=0.3 --set loss.plddt=0.05 --set optimizer.learning_rate=1e-3 \
-        --set optimizer.warmup_samples=400 --set optimizer.total_samples=2400 --set optimizer.final_factor=0.02
-}
-
 kept=scripts/training/lite # parameters and place of the run so far, where they are kept with the project
 if [ -z "${FROM_SCRATCH:-}" ] && [ -e "$kept.json" ]; then
     mapfile -t options < <(.venv/bin/python scripts/keep_training.py --options "$kept.json")
     further "${options[1]#run.first_step=}" "$kept.safetensors" "$kept.safetensors" "${options[@]}"
-    sidechains "$state/lite_${options[1]#run.first_step=}"
     exit
 fi
 
@@ -84,4 +74,3 @@ train "$state/lite_start" --steps 2400 --set model.evoformer.num_blocks=0 --set 
 first=11400 # where the preset's stage with predictions begins
 train "$state/lite" --init-from "$state/lite_start" --steps "$first" --set optimizer.total_samples=200000
 further "$first" "$state/lite/average.safetensors" "$state/lite" --set run.first_step="$first" --set optimizer.restart_warmup_samples=2000
-sidechains "$state/lite_$first"

@@ -61,27 +61,24 @@ def given(arguments: list[str], option: str) -> str:
 def test_it_goes_on_from_what_is_kept(tree):
     step = json.loads((tree / "scripts" / "training" / "lite.json").read_text())["step"]
     state = tree.parent / "state"
-    (distill, predicted), (train, arguments), (last, sidechains) = calls(tree)
-    assert (distill, train, last) == ("distill", "train", "train")
+    (distill, predicted), (train, arguments) = calls(tree)
+    assert (distill, train) == ("distill", "train")
     assert given(predicted, "--params") == given(arguments, "--init-from") == "scripts/training/lite.safetensors"
     assert given(predicted, "--out-dir") == given(arguments, "--distilled") == str(state / f"distilled_{step}")
     assert given(arguments, "--out-dir") == str(state / f"lite_{step}") and f"run.first_step={step}" in arguments
     assert ("step.compile_triangles=true" in arguments) == (shutil.which("g++") is not None)
     assert given(arguments, "--leave-out") == str(tree.parent / "data" / "pdb_subset" / "ordinary_valid.txt")
-    assert given(sidechains, "--init-from") == str(state / f"lite_{step}") and "adaptation.freeze=trunk" in sidechains
-    runs = [str(state / f"lite_{step}"), str(state / f"lite_{step}_sidechains")]
-    assert calls(tree) == [("train", ["--resume", "--out-dir", run]) for run in runs]
+    assert calls(tree) == [("train", ["--resume", "--out-dir", str(state / f"lite_{step}")])]
 
 
-def test_from_scratch_it_starts_without_trunk_and_goes_on_with_its_own_predictions_and_ends_with_side_chains(tree):
+def test_from_scratch_it_starts_without_trunk_and_ends_with_its_own_predictions(tree):
     state = tree.parent / "state"
-    start, trunk, (command, predicted), further, sidechains = calls(tree, FROM_SCRATCH="1")
-    runs = [given(arguments, "--out-dir") for _, arguments in (start, trunk, further, sidechains)]
-    assert runs == [str(state / name) for name in ("lite_start", "lite", "lite_11400", "lite_11400_sidechains")]
-    assert given(sidechains[1], "--init-from") == runs[2] and "adaptation.freeze=trunk" in sidechains[1]
+    start, trunk, (command, predicted), further = calls(tree, FROM_SCRATCH="1")
+    runs = [given(arguments, "--out-dir") for _, arguments in (start, trunk, further)]
+    assert runs == [str(state / name) for name in ("lite_start", "lite", "lite_11400")]
     assert "model.evoformer.num_blocks=0" in start[1] and "--init-from" not in start[1]
     assert given(trunk[1], "--init-from") == runs[0] and given(further[1], "--init-from") == runs[1]
     assert command == "distill" and given(predicted, "--params") == f"{runs[1]}/average.safetensors"
     assert given(predicted, "--out-dir") == given(further[1], "--distilled")
     assert given(trunk[1], "--steps") == "11400" and "run.first_step=11400" in further[1]
-    assert [arguments[0] for _, arguments in calls(tree, FROM_SCRATCH="1")] == ["--resume"] * 4
+    assert [arguments[0] for _, arguments in calls(tree, FROM_SCRATCH="1")] == ["--resume"] * 3
