@@ -212,7 +212,8 @@ class RunConfig:
 class AdaptationConfig:
     """Which parameters a run changes, where it starts from trained ones."""
 
-    freeze: Literal["trunk", "structure"] | None = None  # trunk: all but structure module and heads
+    freeze: Literal["trunk", "structure", "backbone"] | None = None  # trunk: all but structure module and heads
+    # backbone: all but what predicts torsions from the last s; frames and confidence stay as they are
     lora_rank: int = (
         0  # above 0: pairs of matrices of this rank beside the weights of linear layers learn, all else is frozen
     )

@@ -18,7 +18,7 @@ from alphafold_lite.model.primitives import full_precision
 from alphafold_lite.training.config import AdaptationConfig
 from alphafold_lite.weights.convert import allocate
 
-STRUCTURE, HEADS = "structure_module", "heads"
+STRUCTURE, HEADS, SIDECHAINS = "structure_module", "heads", "structure_module.sidechains."
 WEIGHT = "weight"
 INSIDE = ".parametrizations."  # of the names of what PyTorch puts in the place of a weight
 
@@ -78,6 +78,8 @@ def is_frozen(name: str, config: AdaptationConfig) -> bool:
     part = name.partition(".")[0]
     if config.freeze == "trunk":
         return part not in (STRUCTURE, HEADS)
+    if config.freeze == "backbone":
+        return not name.startswith(SIDECHAINS)
     return config.freeze == "structure" and part == STRUCTURE
 
 

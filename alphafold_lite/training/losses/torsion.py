@@ -14,7 +14,7 @@ from alphafold_lite.training.targets import Targets
 CHI1 = 3  # column of the first side-chain torsion
 MEAN_EPSILON = 1e-10  # torsions added to their number
 NORM_EPSILON = 1e-6  # under the square root of the norm
-ROTAMER_WIDTH = 0.5  # squared distance on the unit circle at which a side-chain torsion counts for 1/e: some 41 degrees
+ROTAMER_WIDTH = 1.5  # squared distance on the unit circle at which a side-chain torsion counts for 1/e: some 76 degrees
 
 
 def torsion_loss(
@@ -31,7 +31,7 @@ def rotamer_loss(layers: Sequence[Sidechains], targets: Targets) -> Float[Tensor
     """Share of chi1-4 that miss their rotamer, with a soft border: 1 - exp(-d / `ROTAMER_WIDTH`) with the squared distance d of `torsion_loss`.
 
     Between two likely rotamers the least expected squared distance lies in the empty middle; the least of this one lies at one of the two.
-    Not in AlphaFold.
+    The border is so wide that one rotamer still feels the pull of the next, 120 degrees away. Not in AlphaFold.
     """
     return _mean(1 - torch.exp(-_errors(layers, targets, CHI1) / ROTAMER_WIDTH), targets)
 

@@ -16,6 +16,10 @@ from alphafold_lite.weights.checkpoint import load_checkpoint, read_header
 from alphafold_lite.weights.convert import on_meta
 from tests.support.training_runs import numbered, open_sets, small_config
 
+WITHOUT_DROPOUT = tuple(
+    f"model.{part}=0"
+    for part in ("evoformer.msa_dropout", "evoformer.pair_dropout", "template.pair_dropout", "structure.dropout")
+)
 ADAPTERS = (".parametrizations.weight.0.up", ".parametrizations.weight.0.down")
 
 
@@ -99,6 +103,25 @@ def test_frozen_parts_are_left_out_of_the_vector(sets, freeze, moved, still):
     assert state.flat.gradient.abs().max() > 0
     state.adam.update(state.flat.gradient, 0.1)
     assert all(torch.equal(dict(model.named_parameters())[name], value) for name, value in before.items())
+
+
+def test_with_a_frozen_backbone_only_side_chains_learn(sets):
+    config, model, state = adapted(0, "backbone", *WITHOUT_DROPOUT)
+    assert state.flat.spans and all(s.name.startswith("structure_module.sidechains.") for s in state.flat.spans)
+    _, batch = next(iter(first_batch(config, sets)))
+
+    def structure():
+        with torch.no_grad():
+            return predict(model, batch, "fp32")
+
+    before = structure()
+    sums = GradientSum(model, state.flat, World())
+    assert sums.compute(config, 0, first_batch(config, sets)).problems == ()
+    state.adam.update(state.flat.gradient, 0.1)
+    after = structure()
+    assert torch.equal(after.structure.frames[-1].translation, before.structure.frames[-1].translation)
+    assert torch.equal(after.logits.plddt, before.logits.plddt)
+    assert not torch.allclose(after.structure.sidechains[-1].angles, before.structure.sidechains[-1].angles)
 
 
 def test_adapters_of_a_frozen_part_are_not_made():

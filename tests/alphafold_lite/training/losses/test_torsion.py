@@ -101,6 +101,18 @@ def test_rotamers_choose_one_of_two_where_squares_choose_the_middle():
     assert min(abs(best(rotamer_loss) - angle) for angle in (-60, -180, 180)) <= 10
 
 
+def test_a_wrong_rotamer_still_feels_the_pull_of_the_right_one():
+    """The slope of the loss, 120 degrees from the truth, is no small part of the steepest."""
+
+    def slope(degrees):
+        angle = torch.tensor(math.radians(degrees), dtype=torch.float64, requires_grad=True)
+        squared = 2 - 2 * torch.cos(angle)
+        loss = 1 - torch.exp(-squared / ROTAMER_WIDTH)
+        return float(torch.autograd.grad(loss, angle)[0])
+
+    assert slope(120) > 0.2 * max(slope(degrees) for degrees in range(1, 180))
+
+
 def test_norm_by_definition_without_padding():
     truth = random_truth(6)
     layers = predict(truth, random_leaves(truth, noise=3.0)).structure.sidechains
