@@ -73,7 +73,11 @@ def test_every_truncation_is_noticed(tmp_path):
             read(tmp_path, data[:end])
 
 
-@pytest.mark.parametrize("data", [b"", b"<html>", b"\x1f\x8b\x08\0\0\0", pack(GOOD)[:40] + b"\0" * 40])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"<html>", b"\x1f\x8b\x08\0\0\0", pack(GOOD)[:40] + b"\0" * 40],
+    ids=["nothing", "page", "header", "garbled"],  # an archive has the time in it, which a name must not have
+)
 def test_something_else(tmp_path, data):
     with pytest.raises(DamagedArchiveError):
         read(tmp_path, data)
