@@ -151,7 +151,7 @@ def test_compressed_input_and_standard_input(predict, tmp_path, monkeypatch):
 @pytest.mark.parametrize("fasta", [
     b"", b"MQIFVKTLTG\n", b">one\n", b">one\nMQI*FV\n", b">one\nMQI-FV\n", b">one\nMQ1FV\n", b">one\nXXXXXXMQIF\n",
     b">one\nACGTACGTACGTACGTACGTACGTACGTACGT\n", b">one\nMQIF:VKTL:\n", ">one\nMQIFVKTLTG\n".encode("utf-16"), bytes(range(256)),
-    b"text\n>one\nMQIFVKTLTG\n", gzip.compress(PROTEIN.encode())[:30],
+    b"text\n>one\nMQIFVKTLTG\n", gzip.compress(PROTEIN.encode(), mtime=0)[:30],
 ])  # fmt: skip
 def test_no_usable_record_is_2(predict, tmp_path, fasta):
     done = predict(fasta)
