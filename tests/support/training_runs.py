@@ -34,6 +34,14 @@ def small_model(*, template: bool = True) -> ModelConfig:
     return presets.small_model(num_blocks=1, pair=8, msa=8, structure_layers=2, template=template)
 
 
+QUIET = (  # changes of `small_config` after which nothing is dropped out
+    "model.evoformer.msa_dropout=0",
+    "model.evoformer.pair_dropout=0",
+    "model.structure.dropout=0",
+    "model.template.pair_dropout=0",
+)
+
+
 def small_config(*changes: str, template: bool = True) -> TrainingConfig:
     """The preset `tiny`, smaller, with dropout, every kind of input and corrupted templates."""
     config = presets.tiny()

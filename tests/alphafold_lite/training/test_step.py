@@ -11,14 +11,7 @@ from alphafold_lite.training.losses import compute_losses
 from alphafold_lite.training.plan import num_passes
 from alphafold_lite.training.step import LOSS, NORM, predict
 from alphafold_lite.training.wrapping import build_for_training
-from tests.support.training_runs import gradients, numbered, open_sets, small_config
-
-QUIET = (
-    "model.evoformer.msa_dropout=0",
-    "model.evoformer.pair_dropout=0",
-    "model.structure.dropout=0",
-    "model.template.pair_dropout=0",
-)
+from tests.support.training_runs import QUIET, gradients, numbered, open_sets, small_config
 
 
 @pytest.fixture
