@@ -113,10 +113,7 @@ class AlphaFold(nn.Module):
 
     def trunk(self, batch: Batch, previous: Recycled, template_pairs: Tensor | None = None) -> Representations:
         """Embedders, templates, extra-MSA stack and Evoformer (Alg. 2, lines 5-18)."""
-        m, z = self.input_embedder(batch)
-        first_row, z_update = self.recycling_embedder(batch.aatype, previous)
-        m = torch.cat((m[..., :1, :, :] + first_row[..., None, :, :], m[..., 1:, :, :]), dim=-3)
-        z = z + z_update
+        m, z = self.embed(batch, previous)
         num_rows, msa_mask = m.shape[-3], batch.msa.mask
         pair_mask = _pair_mask(batch)
         if self.template_embedder is not None and batch.templates is not None:
@@ -129,6 +126,12 @@ class AlphaFold(nn.Module):
             z = self.extra_msa_stack(extra, z, batch.extra_msa.mask, pair_mask)
         m, z, single = self.evoformer(m, z, msa_mask, pair_mask)
         return Representations(msa=m[..., :num_rows, :, :], msa_first_row=m[..., 0, :, :], pair=z, single=single)
+
+    def embed(self, batch: Batch, previous: Recycled) -> tuple[Tensor, Tensor]:
+        """m `[*, N_clust, N_res, c_m]` and z `[*, N_res, N_res, c_z]` of sequence, alignment and previous pass (Alg. 2, lines 5-6)."""
+        m, z = self.input_embedder(batch)
+        first_row, z_update = self.recycling_embedder(batch.aatype, previous)
+        return torch.cat((m[..., :1, :, :] + first_row[..., None, :, :], m[..., 1:, :, :]), dim=-3), z + z_update
 
     @staticmethod
     def _average(members: list[Representations]) -> Representations:

@@ -99,6 +99,7 @@ class HeadsConfig:
     pae: bool = False
     pae_bins: int = 64
     pae_max: float = 31.0  # Å
+    backbone_angle_bins: int = 0  # classes of phi and of psi in a head that training alone reads; 0: no such head
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -51,9 +51,7 @@ class Block(nn.Module):
         msa_mask: Float[Tensor, "*batch N_seq N_res"],
         pair_mask: Float[Tensor, "*batch N_res N_res"],
     ) -> tuple[Tensor, Tensor]:
-        m = m + self.drop_msa(self.row_attention(m, z, msa_mask))
-        m = m + self.column_attention(m, msa_mask)
-        m = m + self.msa_transition(m)
+        m = self.update_msa(m, z, msa_mask)
         z = z + self.outer_product_mean(m, msa_mask)
         if self.multiplies:
             z = z + self.drop_rows(self.triangle_multiplication_outgoing(z, pair_mask))
@@ -62,6 +60,12 @@ class Block(nn.Module):
             z = z + self.drop_rows(self.triangle_attention_starting(z, pair_mask))
             z = z + self.drop_columns(self.triangle_attention_ending(z, pair_mask))
         return m, z + self.pair_transition(z)
+
+    def update_msa(self, m: Tensor, z: Tensor, msa_mask: Tensor) -> Tensor:
+        """The new m (lines 2-4); shapes as in `forward`."""
+        m = m + self.drop_msa(self.row_attention(m, z, msa_mask))
+        m = m + self.column_attention(m, msa_mask)
+        return m + self.msa_transition(m)
 
 
 def _blocks(c_m: int, c_z: int, config: StackConfig, *, extra: bool, ops: Ops) -> nn.ModuleList:

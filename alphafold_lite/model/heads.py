@@ -12,13 +12,14 @@ from alphafold_lite.model.primitives import LayerNorm, Linear
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeadLogits:
-    """Logits of all heads; `pae` is None where the model has none."""
+    """Logits of all heads; None where the model has no such head."""
 
     distogram: Float[Tensor, "*batch N_res N_res bins"]
     masked_msa: Float[Tensor, "*batch N_clust N_res 23"]
     plddt: Float[Tensor, "*batch N_res 50"]
     resolved: Float[Tensor, "*batch N_res 37"]
     pae: Float[Tensor, "*batch N_res N_res 64"] | None
+    backbone_angles: Float[Tensor, "*batch N_res phi_psi"] | None = None  # pairs of classes, phi first
 
 
 class LinearHead(nn.Module):
@@ -67,6 +68,8 @@ class Heads(nn.Module):
         self.plddt = PlddtHead(config.structure.channels, heads)
         self.resolved = LinearHead(config.single_channels, len(rc.atom_types))
         self.pae = LinearHead(config.pair_channels, heads.pae_bins) if heads.pae else None
+        pairs = heads.backbone_angle_bins**2
+        self.backbone_angles = LinearHead(config.single_channels, pairs) if pairs else None
 
     def forward(self, m: Tensor, z: Tensor, s: Tensor, s_structure: Tensor) -> HeadLogits:
         """m `[*, N_clust, N_res, c_m]`, z, s from the trunk, s_structure from the structure module."""
@@ -76,4 +79,5 @@ class Heads(nn.Module):
             plddt=self.plddt(s_structure),
             resolved=self.resolved(s),
             pae=None if self.pae is None else self.pae(z),
+            backbone_angles=None if self.backbone_angles is None else self.backbone_angles(s),
         )

@@ -132,6 +132,7 @@ class StepConfig:
     compile_triangles: bool = False  # those, by `torch.compile`; half a minute for each crop size
     compile_blocks: bool = False
     end_to_end: bool = True  # whether gradients go from the structure module back into the trunk
+    msa_alone: bool = False  # the trunk's MSA track by itself, without templates; no loss but `backbone_angles`
     threads: int = 0  # of a CPU; 0 leaves the default
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from alphafold_lite.training.losses import MsaTruth
 from alphafold_lite.training.targets import Targets, make_targets
 from tests.support.random_inputs import random_batch, random_rigid
 
-LAYERS, ROWS = 3, 4
+LAYERS, ROWS, BACKBONE_ANGLE_BINS = 3, 4, 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +111,7 @@ class Leaves:
     plddt: Tensor
     resolved: Tensor
     pae: Tensor
+    backbone_angles: Tensor
 
     def map(self, fn) -> "Leaves":
         return Leaves(**{f.name: fn(getattr(self, f.name)) for f in fields(self)})
@@ -134,6 +135,7 @@ def random_leaves(truth: Truth, *, noise: float = 1.0, seed: int = 1) -> Leaves:
         plddt=normal(n, 50),
         resolved=normal(n, 37),
         pae=normal(n, n, 64),
+        backbone_angles=normal(n, BACKBONE_ANGLE_BINS**2),
     )
 
 
@@ -163,6 +165,7 @@ def predict(truth: Truth, leaves: Leaves) -> Prediction:
             plddt=leaves.plddt,
             resolved=leaves.resolved,
             pae=leaves.pae,
+            backbone_angles=leaves.backbone_angles,
         ),
         representations=Representations(
             msa=nothing[None],

@@ -19,6 +19,8 @@ TERMS = (
     "pae",
     "smooth_lddt",
     "rotamer",
+    "near_distance",
+    "backbone_angles",
 )
 
 
@@ -66,6 +68,8 @@ class LossConfig:
     pae: float = 0.0
     smooth_lddt: float = 0.0  # of AlphaFold 3, not in eq. 7
     rotamer: float = 0.0  # not in AlphaFold
+    near_distance: float = 0.0  # not in AlphaFold
+    backbone_angles: float = 0.0  # not in AlphaFold
 
     scale_by_length: bool = True  # times the square root of the number of residues in the crop (supplement 1.9)
     backbone_torsions: bool = False  # False: chi1-4 only, as the reference implementation; True: all seven, as Alg. 27

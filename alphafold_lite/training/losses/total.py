@@ -11,10 +11,12 @@ from alphafold_lite.common.errors import InputError
 from alphafold_lite.geometry.violations import find_violations
 from alphafold_lite.model.alphafold import Prediction
 from alphafold_lite.model.batch import Batch
+from alphafold_lite.training.losses.backbone_angles import backbone_angles_loss
 from alphafold_lite.training.losses.config import LossConfig
 from alphafold_lite.training.losses.distogram import distogram_loss
 from alphafold_lite.training.losses.fape import backbone_fape, sidechain_fape
 from alphafold_lite.training.losses.masked_msa import MsaTruth, masked_msa_loss
+from alphafold_lite.training.losses.near_distance import near_distance_loss
 from alphafold_lite.training.losses.pae import pae_loss
 from alphafold_lite.training.losses.plddt import CA_SLOT, plddt_loss
 from alphafold_lite.training.losses.renaming import rename_ambiguous
@@ -145,6 +147,21 @@ def _rotamer(c: Compared) -> Float[Tensor, "*batch"]:
     return rotamer_loss(c.prediction.structure.sidechains, c.targets)
 
 
+def _near_distance(c: Compared) -> Float[Tensor, "*batch"]:
+    return near_distance_loss([frames.translation for frames in c.prediction.structure.frames], c.targets)
+
+
+def _backbone_angles(c: Compared) -> Float[Tensor, "*batch"]:
+    logits = c.prediction.logits.backbone_angles
+    if logits is None:
+        raise InputError(
+            "a network with the head for backbone angles, as the loss backbone_angles has a weight",
+            "a network without it",
+            "set model.heads.backbone_angle_bins, to 12 for example, or loss.backbone_angles to 0",
+        )
+    return backbone_angles_loss(logits, c.targets)
+
+
 COMPUTE: Mapping[str, Callable[[Compared], Float[Tensor, "*batch"]]] = {
     "backbone_fape": _backbone_fape,
     "sidechain_fape": _sidechain_fape,
@@ -158,4 +175,6 @@ COMPUTE: Mapping[str, Callable[[Compared], Float[Tensor, "*batch"]]] = {
     "pae": _pae,
     "smooth_lddt": _smooth_lddt,
     "rotamer": _rotamer,
+    "near_distance": _near_distance,
+    "backbone_angles": _backbone_angles,
 }

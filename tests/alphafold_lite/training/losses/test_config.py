@@ -11,6 +11,7 @@ def test_weights_of_the_supplement():
     first = {
         "backbone_fape": 0.5, "sidechain_fape": 0.5, "torsion": 0.5, "angle_norm": 0.01, "distogram": 0.3,
         "masked_msa": 2.0, "plddt": 0.01, "resolved": 0.0, "violation": 0.0, "pae": 0.0, "smooth_lddt": 0.0, "rotamer": 0.0,
+        "near_distance": 0.0, "backbone_angles": 0.0,
     }  # fmt: skip
     assert initial_training().weights() == first
     assert finetuning(initial_training()).weights() == first | {"resolved": 0.01, "violation": 1.0}

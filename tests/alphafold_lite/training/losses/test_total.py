@@ -7,13 +7,16 @@ import torch
 from alphafold_lite.common.errors import InputError
 from alphafold_lite.geometry.rigid import Rigid
 from alphafold_lite.kernels.fast import fast
+from alphafold_lite.model.heads import LinearHead
 from alphafold_lite.training.losses import LossConfig, MsaTruth, compute_losses, finetuning, initial_training
 from alphafold_lite.training.losses.config import TERMS
 from alphafold_lite.training.targets import BACKBONE_ATOMS
 from tests.support.loss_examples import Leaves, network_input, predict, random_leaves, random_truth, stacked
 from tests.support.random_inputs import random_batch, random_model, random_rigid, small_config
 
-EVERYTHING = replace(finetuning(initial_training(), pae=True), smooth_lddt=0.5, rotamer=0.7)
+EVERYTHING = replace(
+    finetuning(initial_training(), pae=True), smooth_lddt=0.5, rotamer=0.7, near_distance=0.6, backbone_angles=0.3
+)
 
 
 def _losses(truth, prediction, config=EVERYTHING, *, clamped=1.0):
@@ -44,17 +47,20 @@ def test_terms_without_weight_are_not_computed():
     prediction = predict(truth, random_leaves(truth))
     prediction = replace(prediction, logits=replace(prediction.logits, pae=None))
     assert set(TERMS) - set(_losses(truth, prediction, initial_training()).terms) == {
-        "resolved", "violation", "pae", "smooth_lddt", "rotamer",
+        "resolved", "violation", "pae", "smooth_lddt", "rotamer", "near_distance", "backbone_angles",
     }  # fmt: skip
     none = LossConfig(**dict.fromkeys(TERMS, 0.0))
     assert _losses(truth, prediction, none).terms == {} and _losses(truth, prediction, none).total == 0
 
 
-def test_a_network_without_the_head_for_aligned_errors():
+@pytest.mark.parametrize(
+    "head, setting", [("pae", "model.heads.pae"), ("backbone_angles", "model.heads.backbone_angle_bins")]
+)
+def test_a_network_without_a_head_that_a_loss_needs(head, setting):
     truth = random_truth(6)
     prediction = predict(truth, random_leaves(truth))
-    with pytest.raises(InputError, match="model.heads.pae"):
-        _losses(truth, replace(prediction, logits=replace(prediction.logits, pae=None)))
+    with pytest.raises(InputError, match=setting):
+        _losses(truth, replace(prediction, logits=replace(prediction.logits, **{head: None})))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -71,7 +77,16 @@ def test_mirror_image_raises_fape_and_nothing_that_sees_only_distances():
     plain, mirrored = _losses(truth, prediction), _losses(truth.mirrored(), prediction)
     for name in ("backbone_fape", "sidechain_fape", "torsion", "rotamer"):
         assert mirrored.terms[name] > 3 * plain.terms[name], name
-    for name in ("distogram", "plddt", "masked_msa", "resolved", "violation", "angle_norm", "smooth_lddt"):
+    for name in (
+        "distogram",
+        "plddt",
+        "masked_msa",
+        "resolved",
+        "violation",
+        "angle_norm",
+        "smooth_lddt",
+        "near_distance",
+    ):
         torch.testing.assert_close(mirrored.terms[name], plain.terms[name])
 
 
@@ -96,7 +111,7 @@ def test_padding_changes_nothing():
         return out
 
     leaves = random_leaves(short, noise=2.0)
-    residue_axes = {"distogram": (0, 1), "pae": (0, 1), "plddt": (0,), "resolved": (0,)}
+    residue_axes = {"distogram": (0, 1), "pae": (0, 1), "plddt": (0,), "resolved": (0,), "backbone_angles": (0,)}
     names = [f.name for f in fields(leaves)]
     padded_leaves = Leaves(**{name: pad(getattr(leaves, name), residue_axes.get(name, (1,))) for name in names})
     long = replace(
@@ -220,6 +235,8 @@ def test_only_a_backbone_trains_without_side_chain_terms():
 def test_every_parameter_of_a_network_learns():
     truth = random_truth(9, missing=0.1)
     model = random_model(small_config(), fast())
+    model.heads.backbone_angles = LinearHead(small_config().single_channels, 16).double()  # official files have none
+    torch.nn.init.normal_(model.heads.backbone_angles.logits.weight, generator=torch.Generator().manual_seed(1))
     batch = replace(random_batch(n=9), aatype=truth.aatype, residue_index=truth.residue_index)
     generator = torch.Generator().manual_seed(0)
     msa = MsaTruth(

@@ -15,7 +15,16 @@ from alphafold_lite.training.targets import WeightedTargets
 from tests.support.loss_examples import network_input, predict, random_leaves, random_truth
 
 ALL = LossConfig(**dict.fromkeys(TERMS, 1.0))
-STRUCTURAL = {"backbone_fape", "sidechain_fape", "torsion", "distogram", "smooth_lddt", "rotamer"}
+STRUCTURAL = {
+    "backbone_fape",
+    "sidechain_fape",
+    "torsion",
+    "distogram",
+    "smooth_lddt",
+    "rotamer",
+    "near_distance",
+    "backbone_angles",
+}
 CONFIDENCE = {"plddt", "pae", "resolved"}
 
 

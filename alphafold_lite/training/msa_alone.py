@@ -1,0 +1,62 @@
+"""The MSA track of the trunk by itself, taught the backbone angles: some twelve times the samples a second of the whole network.
+
+Local structure is what it can learn without coordinates, and learns slowly through them. Row attention needs pair representations for its
+bias; what it learns from them is mostly how far apart two residues are in the sequence, so those of one crop stand in for all of its
+micro-batch. They are made without gradients.
+"""
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from alphafold_lite.common.errors import InputError
+from alphafold_lite.model.alphafold import AlphaFold
+from alphafold_lite.model.batch import Batch
+from alphafold_lite.model.embedders import Recycled, start
+from alphafold_lite.training.losses import LossConfig, Losses
+from alphafold_lite.training.losses.backbone_angles import backbone_angles_loss
+from alphafold_lite.training.targets import Targets
+
+
+def backbone_angles(model: AlphaFold, batch: Batch) -> Float[Tensor, "batch N_res phi_psi"]:
+    """Logits of the head for backbone angles from the MSA track, without templates and in a first pass.
+
+    Raises:
+        InputError: the network has no such head.
+    """
+    head = model.heads.backbone_angles
+    if head is None:
+        raise InputError(
+            "a network with the head for backbone angles, for step.msa_alone",
+            "a network without it",
+            "set model.heads.backbone_angle_bins, to 12 for example",
+        )
+    batch = replace(batch, templates=None)
+    m, _ = model.embed(batch, _previous(model, batch))
+    for block, z in zip(model.evoformer.blocks, _pairs(model, batch.map(lambda t: t[:1])), strict=True):
+        m = block.update_msa(m, z, batch.msa.mask)  # pyright: ignore[reportCallIssue] - a Block
+    return head(model.evoformer.single(m[..., 0, :, :]))
+
+
+@torch.no_grad()
+def _pairs(model: AlphaFold, batch: Batch) -> list[Tensor]:
+    """z as each block of the trunk gets it."""
+    m, z = model.embed(batch, _previous(model, batch))
+    pair_mask = batch.seq_mask[..., :, None] * batch.seq_mask[..., None, :]
+    pairs: list[Tensor] = []
+    for block in model.evoformer.blocks:
+        pairs.append(z)
+        m, z = block(m, z, batch.msa.mask, pair_mask)
+    return pairs
+
+
+def _previous(model: AlphaFold, batch: Batch) -> Recycled:
+    return start(batch, model.config, next(model.parameters()).dtype)
+
+
+def losses(logits: Float[Tensor, "batch N_res phi_psi"], targets: Targets, config: LossConfig) -> Losses:
+    """The one term that there is, and its weighted total."""
+    term = backbone_angles_loss(logits, targets)
+    return Losses(total=config.backbone_angles * term, terms={"backbone_angles": term})
