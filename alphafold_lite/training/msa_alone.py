@@ -1,4 +1,4 @@
-"""The MSA track of the trunk by itself, taught the backbone angles: some twelve times the samples a second of the whole network.
+"""The MSA track of the trunk by itself, taught the backbone angles: some eight times the samples a second of the whole network.
 
 Local structure is what it can learn without coordinates, and learns slowly through them. Row attention needs pair representations for its
 bias; what it learns from them is mostly how far apart two residues are in the sequence, so those of one crop stand in for all of its
