@@ -54,7 +54,8 @@ def _losses(recorded: RecordedLosses, config: LossConfig) -> Losses:
 def _terms(recorded: RecordedLosses) -> dict[str, Tensor]:
     """Each term without its weight, whether or not it has one, and the weighted sum of those of the structure module."""
     config, logits = recorded.config, recorded.prediction.logits
-    every = {name: 0.0 if name == "pae" and logits.pae is None else 1.0 for name in TERMS}
+    heads = {"pae": logits.pae, "backbone_angles": logits.backbone_angles}
+    every = {name: 0.0 if name in heads and heads[name] is None else 1.0 for name in TERMS}
     terms = _losses(recorded, replace(config, **every)).terms
     structure = replace(config, **{name: 0.0 for name in TERMS if name not in STRUCTURE_TERMS})
     named = {TERM_NAMES[name]: value for name, value in terms.items() if name in TERM_NAMES}
