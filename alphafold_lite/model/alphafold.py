@@ -109,13 +109,13 @@ class AlphaFold(nn.Module):
         """Each template on its own (Alg. 2, lines 9-10), the same in every pass over these templates; None without any."""
         if self.template_embedder is None or batch.templates is None:
             return None
-        return self.template_embedder.pair(batch.templates, _pair_mask(batch))
+        return self.template_embedder.pair(batch.templates, mask_of_pairs(batch))
 
     def trunk(self, batch: Batch, previous: Recycled, template_pairs: Tensor | None = None) -> Representations:
         """Embedders, templates, extra-MSA stack and Evoformer (Alg. 2, lines 5-18)."""
         m, z = self.embed(batch, previous)
         num_rows, msa_mask = m.shape[-3], batch.msa.mask
-        pair_mask = _pair_mask(batch)
+        pair_mask = mask_of_pairs(batch)
         if self.template_embedder is not None and batch.templates is not None:
             z = z + self.template_embedder(z, batch.templates, pair_mask, template_pairs)
             if self.template_embedder.torsions is not None:
@@ -146,7 +146,8 @@ class AlphaFold(nn.Module):
         )
 
 
-def _pair_mask(batch: Batch) -> Float[Tensor, "*batch N_res N_res"]:
+def mask_of_pairs(batch: Batch) -> Float[Tensor, "*batch N_res N_res"]:
+    """1 where both residues are there."""
     return batch.seq_mask[..., :, None] * batch.seq_mask[..., None, :]
 
 

@@ -5,16 +5,14 @@ bias; what it learns from them is mostly how far apart two residues are in the s
 micro-batch. They are made without gradients.
 """
 
-from dataclasses import replace
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from alphafold_lite.common.errors import InputError
-from alphafold_lite.model.alphafold import AlphaFold
+from alphafold_lite.model.alphafold import AlphaFold, mask_of_pairs
 from alphafold_lite.model.batch import Batch
-from alphafold_lite.model.embedders import Recycled, start
+from alphafold_lite.model.embedders import start
 from alphafold_lite.training.losses import LossConfig, Losses
 from alphafold_lite.training.losses.backbone_angles import backbone_angles_loss
 from alphafold_lite.training.targets import Targets
@@ -33,27 +31,21 @@ def backbone_angles(model: AlphaFold, batch: Batch) -> Float[Tensor, "batch N_re
             "a network without it",
             "set model.heads.backbone_angle_bins, to 12 for example",
         )
-    batch = replace(batch, templates=None)
-    m, _ = model.embed(batch, _previous(model, batch))
-    for block, z in zip(model.evoformer.blocks, _pairs(model, batch.map(lambda t: t[:1])), strict=True):
-        m = block.update_msa(m, z, batch.msa.mask)  # pyright: ignore[reportCallIssue] - a Block
+    m, z = model.embed(batch, start(batch, model.config, next(model.parameters()).dtype))
+    pairs = _pairs(model, m[:1], z[:1].detach(), batch.msa.mask[:1], mask_of_pairs(batch)[:1])
+    for block, z_before in zip(model.evoformer.blocks, pairs, strict=True):
+        m = block.update_msa(m, z_before, batch.msa.mask)  # pyright: ignore[reportCallIssue] - a Block
     return head(model.evoformer.single(m[..., 0, :, :]))
 
 
 @torch.no_grad()
-def _pairs(model: AlphaFold, batch: Batch) -> list[Tensor]:
+def _pairs(model: AlphaFold, m: Tensor, z: Tensor, msa_mask: Tensor, pair_mask: Tensor) -> list[Tensor]:
     """z as each block of the trunk gets it."""
-    m, z = model.embed(batch, _previous(model, batch))
-    pair_mask = batch.seq_mask[..., :, None] * batch.seq_mask[..., None, :]
-    pairs: list[Tensor] = []
-    for block in model.evoformer.blocks:
+    pairs = [z]
+    for block in model.evoformer.blocks[:-1]:
+        m, z = block(m, z, msa_mask, pair_mask)
         pairs.append(z)
-        m, z = block(m, z, batch.msa.mask, pair_mask)
     return pairs
-
-
-def _previous(model: AlphaFold, batch: Batch) -> Recycled:
-    return start(batch, model.config, next(model.parameters()).dtype)
 
 
 def losses(logits: Float[Tensor, "batch N_res phi_psi"], targets: Targets, config: LossConfig) -> Losses:

@@ -193,6 +193,12 @@ def network_input(truth: Truth, *, seed: int = 2) -> tuple[Batch, MsaTruth]:
     return batch, MsaTruth(true_msa=torch.randint(0, 22, (ROWS, n), generator=g), bert_mask=asked)
 
 
+def noisy(positions: Tensor, scale: float, seed: int = 0) -> Tensor:
+    """Positions with as much noise in each coordinate."""
+    generator = torch.Generator().manual_seed(seed)
+    return positions + scale * torch.randn(positions.shape, generator=generator, dtype=positions.dtype)
+
+
 def stacked(items):
     """Containers of equal shapes as one with a leading dimension."""
     first = items[0]

@@ -1,4 +1,4 @@
-"""Backbone angles as a direct task of the single representation: without it the trunk learns local structure a hundred times more slowly."""
+"""Backbone angles as a direct task of the single representation; coordinates and distogram teach it little of local structure."""
 
 import math
 
@@ -6,10 +6,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from alphafold_lite.geometry.torsions import PSI
 from alphafold_lite.training.losses.averages import cross_entropy, masked_mean
 from alphafold_lite.training.targets import Targets
 
-PHI, PSI = 1, 2  # columns of the torsions
+PHI = 1  # column of the torsions
 MEAN_EPSILON = 1e-6  # residues added to their number
 
 

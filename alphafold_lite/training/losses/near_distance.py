@@ -31,12 +31,10 @@ def near_distance_loss(layers: Sequence[Float[Tensor, "*batch N_res 3"]], target
     index = targets.residue_index[..., None, :]
     errors: list[Tensor] = []
     counted: list[Tensor] = []
-    for offset in range(1, min(NEAR_RESIDUES + 1, index.shape[-1])):
+    for offset in range(1, NEAR_RESIDUES + 1):
         apart = (index[..., offset:] - index[..., :-offset]).abs()
         counted.append(mask[..., offset:] * mask[..., :-offset] * (apart <= NEAR_RESIDUES))
         errors.append((_distances(predicted, offset) - _distances(truth, offset)).abs())
-    if not errors:
-        return predicted.sum((-3, -2, -1)) * 0
     return masked_mean(torch.cat(errors, -1), torch.cat(counted, -1), dims=(-2, -1), epsilon=MEAN_EPSILON)
 
 

@@ -128,13 +128,8 @@ def _violation(c: Compared) -> Float[Tensor, "*batch"]:
 
 
 def _pae(c: Compared) -> Float[Tensor, "*batch"]:
-    logits = c.prediction.logits.pae
-    if logits is None:
-        raise InputError(
-            "a network with the head for aligned errors, as the loss pae has a weight",
-            "a network without it",
-            "set model.heads.pae to true or loss.pae to 0",
-        )
+    remedy = "set model.heads.pae to true or loss.pae to 0"
+    logits = _of_head(c.prediction.logits.pae, "aligned errors", "pae", remedy)
     last, config = c.prediction.structure.frames[-1], c.config
     return pae_loss(logits, last, c.targets, max_bin=config.pae_max, allowed=config.pae_resolution)
 
@@ -152,14 +147,17 @@ def _near_distance(c: Compared) -> Float[Tensor, "*batch"]:
 
 
 def _backbone_angles(c: Compared) -> Float[Tensor, "*batch"]:
-    logits = c.prediction.logits.backbone_angles
-    if logits is None:
-        raise InputError(
-            "a network with the head for backbone angles, as the loss backbone_angles has a weight",
-            "a network without it",
-            "set model.heads.backbone_angle_bins, to 12 for example, or loss.backbone_angles to 0",
-        )
+    remedy = "set model.heads.backbone_angle_bins, to 12 for example, or loss.backbone_angles to 0"
+    logits = _of_head(c.prediction.logits.backbone_angles, "backbone angles", "backbone_angles", remedy)
     return backbone_angles_loss(logits, c.targets)
+
+
+def _of_head(logits: Tensor | None, head: str, loss: str, remedy: str) -> Tensor:
+    """What a head gives that not every network has."""
+    if logits is None:
+        expected = f"a network with the head for {head}, as the loss {loss} has a weight"
+        raise InputError(expected, "a network without it", remedy)
+    return logits
 
 
 COMPUTE: Mapping[str, Callable[[Compared], Float[Tensor, "*batch"]]] = {

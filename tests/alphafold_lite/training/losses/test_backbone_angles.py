@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from alphafold_lite.training.losses.backbone_angles import PHI, PSI, angle_bins, backbone_angles_loss
+from alphafold_lite.geometry.torsions import PSI
+from alphafold_lite.training.losses.backbone_angles import PHI, angle_bins, backbone_angles_loss
 from tests.support.loss_examples import random_truth
 
 

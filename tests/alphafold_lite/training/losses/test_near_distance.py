@@ -5,13 +5,8 @@ import pytest
 import torch
 
 from alphafold_lite.training.losses.near_distance import NEAR_RESIDUES, SQUARED_FLOOR, near_distance_loss
-from tests.support.loss_examples import random_truth
+from tests.support.loss_examples import noisy, random_truth
 from tests.support.random_inputs import random_rigid
-
-
-def _noisy(truth, scale, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return truth + scale * torch.randn(truth.shape, generator=generator, dtype=truth.dtype)
 
 
 def test_by_loops():
@@ -21,7 +16,7 @@ def test_by_loops():
     )  # two residues are not there
     targets = truth.targets()
     true, errors = targets.backbone.translation, []
-    layers = [_noisy(true, 2.0, seed) for seed in range(3)]
+    layers = [noisy(true, 2.0, seed) for seed in range(3)]
     for predicted in layers:
         for i in range(20):
             for j in range(i):

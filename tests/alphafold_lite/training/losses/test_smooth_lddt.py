@@ -6,7 +6,7 @@ import torch
 from alphafold_lite.training.losses.plddt import CA_SLOT, lddt_ca
 from alphafold_lite.training.losses.smooth_lddt import smooth_lddt_loss
 from alphafold_lite.training.targets import WeightedTargets
-from tests.support.loss_examples import random_truth
+from tests.support.loss_examples import noisy, random_truth
 from tests.support.random_inputs import random_rigid
 
 
@@ -15,11 +15,6 @@ def _targets(n=16, missing=()):
     for number in missing:
         targets.atom37_mask[number, CA_SLOT] = 0
     return targets, targets.atom37_positions[:, CA_SLOT], targets.atom37_mask[:, CA_SLOT]
-
-
-def _noisy(truth, scale, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return truth + scale * torch.randn(truth.shape, generator=generator, dtype=truth.dtype)
 
 
 def _by_loops(predicted, truth, weights):
@@ -38,7 +33,7 @@ def _by_loops(predicted, truth, weights):
 
 def test_by_definition():
     targets, truth, mask = _targets(missing=(2, 7))
-    predicted = _noisy(truth, 1.5)
+    predicted = noisy(truth, 1.5)
     assert float(smooth_lddt_loss(predicted, targets)) == pytest.approx(_by_loops(predicted, truth, mask), abs=1e-9)
 
 
@@ -46,7 +41,7 @@ def test_weights_count_by_the_product_of_two_residues():
     targets, truth, mask = _targets()
     weights = torch.linspace(0, 1, 16, dtype=torch.float64)
     weighted = WeightedTargets.of(targets, weights=weights, is_experimental=torch.tensor(0.0))
-    predicted = _noisy(truth, 1.5)
+    predicted = noisy(truth, 1.5)
     want = _by_loops(predicted, truth, mask * weights)
     assert float(smooth_lddt_loss(predicted, weighted)) == pytest.approx(want, abs=1e-9)
     assert want != pytest.approx(_by_loops(predicted, truth, mask), abs=1e-4)
@@ -54,7 +49,7 @@ def test_weights_count_by_the_product_of_two_residues():
 
 def test_sees_neither_motions_nor_mirrors_nor_what_is_missing():
     targets, truth, _ = _targets(missing=(3,))
-    predicted = _noisy(truth, 1.0)
+    predicted = noisy(truth, 1.0)
     loss = smooth_lddt_loss(predicted, targets)
     moved = random_rigid((), torch.Generator().manual_seed(1)).apply(predicted)
     elsewhere = predicted.clone()
@@ -66,10 +61,10 @@ def test_sees_neither_motions_nor_mirrors_nor_what_is_missing():
 def test_follows_the_lddt_and_has_a_gradient_where_that_has_none():
     targets, truth, mask = _targets()
     scales = (0.0, 0.3, 1.0, 3.0, 10.0)
-    losses = [float(smooth_lddt_loss(_noisy(truth, scale), targets)) for scale in scales]
-    scores = [float(lddt_ca(_noisy(truth, scale), truth, mask).whole) for scale in scales]
+    losses = [float(smooth_lddt_loss(noisy(truth, scale), targets)) for scale in scales]
+    scores = [float(lddt_ca(noisy(truth, scale), truth, mask).whole) for scale in scales]
     assert losses == sorted(losses) and scores == sorted(scores, reverse=True)
-    predicted = _noisy(truth, 1.0).requires_grad_()
+    predicted = noisy(truth, 1.0).requires_grad_()
     for _ in range(200):
         (gradient,) = torch.autograd.grad(smooth_lddt_loss(predicted, targets), predicted)
         predicted = (predicted - 20 * gradient).detach().requires_grad_()
