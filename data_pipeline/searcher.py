@@ -18,13 +18,18 @@ from data_pipeline.data_folder import DataFolder, read_data_folder
 from data_pipeline.databases import Database, open_database
 from data_pipeline.library.library import Library
 from data_pipeline.library.manifest import MANIFEST
+from data_pipeline.msa import merge
 from data_pipeline.parsers.alignment import Alignment
+from data_pipeline.pipeline import with_query
 from data_pipeline.search.base import Engine, Query, SearchRecord, SearchResult
 from data_pipeline.search.choice import engines
 from data_pipeline.search.hhsearch import HHsearch
 from data_pipeline.search.hmmsearch import HmmSearchProgram
+from data_pipeline.search.library_hit import LibraryHit, best_of_chains, carried_profile
 from data_pipeline.search.process import cpu_count
-from data_pipeline.search.profile_scan import LibraryHit, ProfileScan, carried_profile
+from data_pipeline.search.profile_profile import ProfileProfileSearch
+from data_pipeline.search.profile_scan import ProfileScan
+from data_pipeline.search.query_profile import query_profile
 from data_pipeline.templates.library_hits import from_library
 from data_pipeline.templates.selection import TemplateSelection, combine
 from data_pipeline.templates.structure_hits import from_hhr, from_hmmsearch
@@ -33,6 +38,7 @@ from data_pipeline.templates.user_files import from_files
 
 log = logging.getLogger("alphafold_lite")
 SCAN = "library-profiles"
+COMPARISON = "profile-profile"
 ANY_IDENTITY = 2.0  # leaves nothing out
 SURE = 1e-3  # E-value of hits whose profile is carried over
 
@@ -75,29 +81,35 @@ class Searcher:
         """The models of the library that templates come from."""
         return ProfileScan(self._template_library or self.library, threads=self.threads)
 
+    @cached_property
+    def comparison(self) -> ProfileProfileSearch:
+        """The profiles of the same library."""
+        return ProfileProfileSearch(self._template_library or self.library, threads=self.threads)
+
     def gather(
         self,
         query: Query,
         *,
-        with_msa: bool = True,
+        given: Sequence[Alignment] | None = None,
         exclude: Collection[str] = (),
         max_identity: float = ANY_IDENTITY,
     ) -> Found:
         """Search with one chain.
 
         Args:
-            with_msa: False leaves the alignments out, for a query whose alignment is there already.
+            given: alignments that are there already, possibly none; templates are then searched with them, and no others are made.
             exclude: names of library chains that may be neither templates nor give their profile.
             max_identity: library hits of this identity or more may not either.
 
         Raises:
             TargetError: a search failed for this query, or a template is required and none is usable.
             MissingResourceError: a program is not there.
-            InputError: a structure of the user that cannot be used.
+            InputError: a structure or an alignment of the user that cannot be used.
         """
-        results = tuple(self._run(engine, query) for engine in self.engines if with_msa)
-        hits, scanned = self.library_hits(query, exclude=exclude, max_identity=max_identity)
-        selections, records, texts = self._structure_templates(query, [result.alignment for result in results])
+        results = self.search(query) if given is None else ()
+        alignments = [result.alignment for result in results] if given is None else given
+        hits, compared = self.library_hits(query, alignments, exclude=exclude, max_identity=max_identity)
+        selections, records, texts = self._structure_templates(query, alignments)
         if self._template_library is not None:
             selections.append(from_library(query, hits, self._template_library, self.config.selection))
         templates = combine(selections, max_templates=self.config.selection.max_templates)
@@ -107,39 +119,63 @@ class Searcher:
             results=results,
             templates=templates,
             carried=self.carried(hits, len(query.sequence)),
-            records=(*(result.record for result in results), *scanned, *records),
+            records=(*(result.record for result in results), *compared, *records),
             texts=texts,
         )
 
+    def search(self, query: Query) -> tuple[SearchResult, ...]:
+        """The alignments of all engines, from the cache where they are there.
+
+        Raises:
+            TargetError: a search failed for this query.
+            MissingResourceError: a program is not there.
+        """
+        cache = self.cache
+        return tuple(engine.run(query) if cache is None else cache.get_or_run(engine, query) for engine in self.engines)
+
     def library_hits(
-        self, query: Query, *, exclude: Collection[str] = (), max_identity: float = ANY_IDENTITY
+        self,
+        query: Query,
+        alignments: Sequence[Alignment] = (),
+        *,
+        exclude: Collection[str] = (),
+        max_identity: float = ANY_IDENTITY,
     ) -> tuple[tuple[LibraryHit, ...], tuple[SearchRecord, ...]]:
-        """Chains whose profile the query fits, best first, and how that was found out; nothing without library templates."""
+        """Chains of the query's family, best first, and how that was found out; nothing without library templates.
+
+        The query is scanned against the chains' models; its profile, made of the alignments and of what the sure hits say, is compared with theirs. Of two hits on
+        one chain the one with the smaller E-value is kept.
+
+        Raises:
+            TargetError: the query is too long.
+            InputError: an alignment whose first row is not the query.
+        """
         library = self._template_library
         if library is None:
             return (), ()
-        numbers = (
-            frozenset(number for number, name in enumerate(library.chain_names) if name in exclude)
-            if exclude
-            else frozenset[int]()
-        )
-        start = time.perf_counter()
+        numbers = frozenset(number for number, name in enumerate(library.chain_names) if name in exclude)
         wanted = self.config.selection.max_candidates
         limit = max(SURE, self.config.selection.max_e_value)
         most = wanted if max_identity > 1 else 2 * wanted
+        options: dict[str, object] = {"max_e_value": limit, "excluded": len(numbers)}
+
+        start = time.perf_counter()
         found = self.scan.scan(query, exclude=numbers, max_e_value=limit, max_hits=most)
         hits = tuple(hit for hit in found if hit.identity < max_identity)[:wanted]
-        record = SearchRecord(
-            engine=SCAN,
-            version=_pyhmmer_version(),
-            database=library.name,
-            database_version=library.version,
-            seconds=time.perf_counter() - start,
-            command=(f"scan of {library.num_chains} profile models",),
-            num_hits=len(hits),
-            options={"max_e_value": limit, "excluded": len(numbers)},
-        )
-        return hits, (record,)
+        described = (SCAN, f"pyhmmer {version('pyhmmer')}", f"scan of {library.num_chains} profile models")
+        records = [_record(described, library, start, len(hits), options)]
+        if self.comparison.can_search(query):
+            start = time.perf_counter()
+            rows = merge(
+                [with_query(alignment, query.sequence, query.name) for alignment in alignments or [_alone(query)]]
+            )
+            profile = query_profile(rows.letters, self.carried(hits, len(query.sequence)))
+            found = self.comparison.search(query, profile, exclude=numbers, max_e_value=limit, max_hits=most)
+            near = [hit for hit in found if hit.identity < max_identity]
+            described = (COMPARISON, f"numpy {np.__version__}", f"profile against {library.num_chains} profiles")
+            records.append(_record(described, library, start, len(near), options))
+            hits = best_of_chains([*hits, *near])[:wanted]
+        return hits, tuple(records)
 
     def carried(self, hits: Sequence[LibraryHit], length: int) -> CarriedProfile | None:
         """What the hits' own profiles say of the query; None where nothing is known."""
@@ -147,9 +183,6 @@ class Searcher:
         if self._template_library is None or not sure:
             return None
         return carried_profile(sure, self._template_library, length)
-
-    def _run(self, engine: Engine, query: Query) -> SearchResult:
-        return engine.run(query) if self.cache is None else self.cache.get_or_run(engine, query)
 
     def _template_sources(self) -> tuple[Library | None, tuple[Database, ...]]:
         """The library to be scanned, and databases for the programs that find structures."""
@@ -203,5 +236,17 @@ def _alone(query: Query) -> Alignment:
     )
 
 
-def _pyhmmer_version() -> str:
-    return f"pyhmmer {version('pyhmmer')}"
+def _record(
+    described: tuple[str, str, str], library: Library, start: float, num_hits: int, options: dict[str, object]
+) -> SearchRecord:
+    engine, engine_version, command = described
+    return SearchRecord(
+        engine=engine,
+        version=engine_version,
+        database=library.name,
+        database_version=library.version,
+        seconds=time.perf_counter() - start,
+        command=(command,),
+        num_hits=num_hits,
+        options=options,
+    )

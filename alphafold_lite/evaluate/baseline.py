@@ -62,7 +62,7 @@ class TemplateCopy:
 
     def __post_init__(self) -> None:
         self.chains = chosen(ChainSet.open(self.settings.dataset), self.settings)
-        self.searcher = Searcher(SearchConfig(msa_modes=("single",)))
+        self.searcher = Searcher(SearchConfig())
         self.rule: LeaveOut = choose(self.settings.leave_out, frozenset(self.chains.ids), self.searcher.library)
 
     def run(self) -> Iterator[CopyScores]:
@@ -75,9 +75,10 @@ class TemplateCopy:
 
     def copy(self, chain: Chain) -> CopyScores:
         """The best usable hit on one chain, scored against its structure."""
-        rule = self.rule
+        rule, query = self.rule, library_query(chain)
+        alignments = [result.alignment for result in self.searcher.search(query)]
         hits, _ = self.searcher.library_hits(
-            library_query(chain), exclude=rule.excluded(chain), max_identity=rule.max_identity
+            query, alignments, exclude=rule.excluded(chain), max_identity=rule.max_identity
         )
         none = CopyScores(id=chain.id, cluster=chain.cluster, length=len(chain.sequence), template=None)
         if not hits:

@@ -163,9 +163,7 @@ class Evaluation:
         features = chain_features(chain, self.source, own_template=self.settings.templates == "self")
         if self.settings.templates != "library" or self.predictor.searcher is None:
             return features
-        found = self.predictor.searcher.gather(
-            library_query(chain), with_msa=False, exclude=excluded, max_identity=most
-        )
+        found = self.predictor.searcher.gather(library_query(chain), given=(), exclude=excluded, max_identity=most)
         carried = None if self.source == "profile" else found.carried
         return replace(features, templates=found.templates.features, carried=carried)
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,13 @@ from data_pipeline.cache import SearchCache, search_key
 from data_pipeline.parsers.alignment import Alignment
 from data_pipeline.pipeline import read_alignment
 from data_pipeline.search.base import Engine, Query
-from data_pipeline.search.profile_scan import LibraryHit
+from data_pipeline.search.library_hit import LibraryHit
 from data_pipeline.searcher import Searcher
 
 MOST_IDENTITY = 0.95  # a library chain that is nearer counts as the chain itself
 ENDINGS = (".a3m", ".sto", ".stockholm")
 KEY_LENGTH = 32  # hexadecimal digits of a digest, in names of files
-FORMAT = 1
+FORMAT = 2
 
 
 class AlignmentProblemError(Exception):
@@ -59,13 +59,15 @@ class Finder:
             AlignmentProblemError: the user's alignment is that of another sequence.
             TargetError: a search failed for this chain.
         """
-        return Relatives(alignment=self._alignment(chain), hits=self._hits(chain) if self.with_hits else ())
+        alignment = self._alignment(chain)
+        return Relatives(alignment=alignment, hits=self._hits(chain, alignment) if self.with_hits else ())
 
     def is_known(self, chain: Candidate) -> bool:
         """Whether nothing has to be searched for."""
-        searched_name = _searched_name(self.searcher.engines[0], _query(chain))
-        searched = user_file(chain, self.msa_dir) is None and not (self.folder / searched_name).is_file()
-        return not searched and (not self.with_hits or (self.folder / self._hits_name(chain)).is_file())
+        given = user_file(chain, self.msa_dir)
+        name = _searched_name(self.searcher.engines[0], _query(chain)) if given is None else _given_name(chain, given)
+        has_alignment = given is not None or (self.folder / name).is_file()
+        return has_alignment and (not self.with_hits or (self.folder / self._hits_name(chain, name)).is_file())
 
     def _alignment(self, chain: Candidate) -> str:
         given = user_file(chain, self.msa_dir)
@@ -74,7 +76,7 @@ class Finder:
         return searched_alignment(self.folder, self.searcher.engines[0], _query(chain), cache=self.searcher.cache)
 
     def _keep_given(self, chain: Candidate, given: Path) -> str:
-        name = f"{sha256_of(given)[:KEY_LENGTH]}-{_digest(chain.sequence, str(chain.start))}.a3m.gz"
+        name = _given_name(chain, given)
         if not (self.folder / name).is_file():
             try:
                 write_alignment(self.folder / name, laid_onto(chain, read_alignment(given)))
@@ -82,15 +84,16 @@ class Finder:
                 raise AlignmentProblemError(f"alignment {given.name}: {error}") from error
         return name
 
-    def _hits_name(self, chain: Candidate) -> str:
-        version = self.searcher.library.version
-        return f"{_digest(str(FORMAT), chain.sequence, chain.id.upper(), version, str(MOST_IDENTITY))}.hits.json"
+    def _hits_name(self, chain: Candidate, alignment: str) -> str:
+        parts = (chain.sequence, chain.id.upper(), alignment, self.searcher.library.version, str(MOST_IDENTITY))
+        return f"{_digest(str(FORMAT), *parts)}.hits.json"
 
-    def _hits(self, chain: Candidate) -> tuple[LibraryHit, ...]:
-        path = self.folder / self._hits_name(chain)
+    def _hits(self, chain: Candidate, alignment: str) -> tuple[LibraryHit, ...]:
+        path = self.folder / self._hits_name(chain, alignment)
         if not path.is_file():
             names = {chain.id, f"{chain.entry.upper()}{chain.id.removeprefix(chain.entry)}"}
-            hits, _ = self.searcher.library_hits(_query(chain), exclude=names, max_identity=MOST_IDENTITY)
+            rows = [read_alignment(self.folder / alignment)]
+            hits, _ = self.searcher.library_hits(_query(chain), rows, exclude=names, max_identity=MOST_IDENTITY)
             write_atomic(path, json.dumps([_to_plain(hit) for hit in hits]))
         return tuple(_from_plain(values, self.searcher) for values in json.loads(path.read_text(encoding="utf-8")))
 
@@ -132,16 +135,15 @@ def laid_onto(chain: Candidate, alignment: Alignment) -> Alignment:
         return alignment
     if first != chain.full_sequence:
         raise AlignmentProblemError(f"the first row of its alignment has {len(first)} other residues than the chain")
-    columns = slice(chain.start, chain.start + len(chain.sequence))
-    return replace(
-        alignment,
-        sequences=tuple(row[columns] for row in alignment.sequences),
-        deletion_matrix=alignment.deletion_matrix[:, columns],
-    )
+    return alignment.columns(chain.start, chain.start + len(chain.sequence))
 
 
 def _query(chain: Candidate) -> Query:
     return Query(name=chain.id, sequence=chain.sequence)
+
+
+def _given_name(chain: Candidate, given: Path) -> str:
+    return f"{sha256_of(given)[:KEY_LENGTH]}-{_digest(chain.sequence, str(chain.start))}.a3m.gz"
 
 
 def _digest(*parts: str) -> str:

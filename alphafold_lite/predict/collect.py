@@ -84,9 +84,9 @@ def collect(
     letters = [CHAIN_IDS[record.chains.index(chain)] for chain in chains]
     found: dict[str, Found] = {}
     if searcher is not None:
-        for letter, chain in zip(letters, chains, strict=True):
+        for letter, chain, theirs in zip(letters, chains, _given(record.chains, joined, own), strict=True):
             query = Query(name=record.name if len(record.chains) == 1 else f"{record.name}_{letter}", sequence=chain)
-            found[letter] = searcher.gather(query, with_msa=not alignments, exclude=exclude, max_identity=max_identity)
+            found[letter] = searcher.gather(query, given=theirs, exclude=exclude, max_identity=max_identity)
     msas = _given_msas(record, alignments)
     for (letter, one), theirs in zip(found.items(), own, strict=False):
         theirs += one.alignments
@@ -119,6 +119,19 @@ def tell(name: str, collected: Collected) -> None:
     left = len(collected.outcomes) - SHOWN_OUTCOMES
     if left > 0:
         log.info("%s: %d more template hits in templates.json", name, left)
+
+
+def _given(
+    chains: Sequence[str], joined: Sequence[Alignment], own: Sequence[Sequence[Alignment]]
+) -> list[list[Alignment] | None]:
+    """For each distinct chain what the user's alignments say of it, those of the whole complex cut to it; None everywhere where there are none."""
+    if not joined and not any(own):
+        return [None] * len(own)
+    given: list[list[Alignment] | None] = []
+    for chain, theirs in zip(dict.fromkeys(chains), own, strict=True):
+        start = sum(map(len, chains[: chains.index(chain)]))
+        given.append([*theirs, *(alignment.columns(start, start + len(chain)) for alignment in joined)])
+    return given
 
 
 def _given_msas(record: FastaRecord, alignments: Sequence[Alignment]) -> dict[str, str]:

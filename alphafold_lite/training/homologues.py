@@ -18,7 +18,7 @@ from alphafold_lite.training.config import HomologueConfig
 from alphafold_lite.training.corruption import BACKBONE_COLUMNS
 from alphafold_lite.training.crops import Crop
 from alphafold_lite.weights.npz import read_npz
-from data_pipeline.search.profile_scan import LibraryHit, carried_profile
+from data_pipeline.search.library_hit import LibraryHit, carried_profile
 from data_pipeline.templates.features import Placement, stack
 
 ARRAYS = ("query", "hit_offset", "name", "chain", "log_e_value", "score", "identity", "coverage", "run_offset", "runs")

@@ -1,6 +1,6 @@
 """An alignment to a query, as the parsers hand it on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -14,6 +14,14 @@ class Alignment:
     deletion_matrix: Int[np.ndarray, "N_rows N_res"]  # residues deleted to the left of each column
     descriptions: tuple[str, ...]
     source: str = "an alignment"  # for messages
+
+    def columns(self, start: int, stop: int) -> "Alignment":
+        """The same rows over a part of the query."""
+        return replace(
+            self,
+            sequences=tuple(row[start:stop] for row in self.sequences),
+            deletion_matrix=self.deletion_matrix[:, start:stop],
+        )
 
 
 def count_deletions(

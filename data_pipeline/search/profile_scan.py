@@ -7,68 +7,21 @@ for 63 % of held-out chains, against 18 % with phmmer).
 import threading
 from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from pyhmmer.easel import Alphabet, TextSequence
 from pyhmmer.plan7 import Alignment as DomainAlignment
 from pyhmmer.plan7 import Hit, OptimizedProfileBlock, Pipeline
 
 from alphafold_lite.common.errors import TargetError
-from alphafold_lite.common.features import CarriedProfile
 from data_pipeline.search.base import Query
 from data_pipeline.search.hmms import AMINO, build_hmm, emissions, optimized
+from data_pipeline.search.library_hit import ChainLibrary, LibraryHit, best_first, library_hit
 
 BLOCK_CHAINS = 1024  # models scanned at a time: the unit of work of a thread
 MAX_QUERY = 100_000  # residues; the limit of HMMER's pipeline
 _DOMAIN_E_VALUE = 1.0  # of a further domain of a chain that is a hit already
-_CERTAIN_EXPONENT = 10.0  # -log10(E) from which a hit's profile counts fully
-_SMALLEST_E_VALUE = 1e-300
-
-
-@runtime_checkable
-class ProfileSource(Protocol):
-    """Where stored profiles come from."""
-
-    def profile(self, chain: int) -> Float[np.ndarray, "N_res 20"] | None:
-        """Frequencies in the order of `restypes`, rows summing to 1 or 0."""
-        ...
-
-
-@runtime_checkable
-class ChainLibrary(ProfileSource, Protocol):
-    """What a scan reads of a library."""
-
-    @property
-    def num_chains(self) -> int:
-        """Chains with a structure."""
-        ...
-
-    @property
-    def chain_names(self) -> tuple[str, ...]:
-        """Such as `5NVG_A`."""
-        ...
-
-    @property
-    def chain_sequences(self) -> tuple[str, ...]:
-        """20 letters and X."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LibraryHit:
-    """One chain whose family the query fits, with the aligned pairs of all its colinear domains."""
-
-    chain: int  # number in the library
-    name: str
-    e_value: float  # of the whole chain, expected number among all chains of the library
-    score: float  # bits
-    identity: float  # share of the aligned pairs with equal residues
-    coverage: float  # share of the query that is aligned
-    query_index: Int[np.ndarray, "N_pairs"]  # 0-based, increasing
-    chain_index: Int[np.ndarray, "N_pairs"]
 
 
 class ProfileScan:
@@ -121,7 +74,7 @@ class ProfileScan:
 
         with ThreadPoolExecutor(self._threads) as pool:
             found = [hit for hits in pool.map(scan_block, self._starts) for hit in hits]
-        return tuple(sorted(found, key=lambda hit: (hit.e_value, -hit.score, hit.chain))[:max_hits])
+        return best_first(found)[:max_hits]
 
     def _pipeline(self, max_e_value: float) -> "Pipeline[Alphabet]":
         size = float(self._library.num_chains)
@@ -154,49 +107,15 @@ class ProfileScan:
         if not domains:  # a chain made of many weak pieces
             domains = [hit.best_domain]
         query_index, chain_index = _merge_colinear([_aligned_pairs(domain.alignment) for domain in domains])
-        query_letters = np.frombuffer(query.sequence.encode(), np.uint8)[query_index]
-        chain_letters = np.frombuffer(self._library.chain_sequences[chain].encode(), np.uint8)[chain_index]
-        is_equal = (query_letters == chain_letters) & (query_letters != ord("X"))
-        return LibraryHit(
-            chain=chain,
-            name=self._library.chain_names[chain],
+        return library_hit(
+            query,
+            self._library,
+            chain,
             e_value=hit.evalue,
             score=hit.score,
-            identity=float(is_equal.mean()),
-            coverage=len(query_index) / len(query.sequence),
             query_index=query_index,
             chain_index=chain_index,
         )
-
-
-def carried_profile(hits: Sequence[LibraryHit], library: ProfileSource, length: int) -> CarriedProfile:
-    """Stored profiles of the hits, moved onto the query along their alignments.
-
-    Each hit counts with min(1, -log10(E) / 10); chains without a profile count nothing.
-
-    Args:
-        hits: of one query.
-        library: the library that they come from.
-        length: residues of the query.
-
-    Returns:
-        Weighted mean frequencies, rows summing to 1 (or 0 where no hit says anything), and the largest weight of a hit at each residue, 0 to 1.
-    """
-    total = np.zeros((length, 20), np.float64)
-    weight = np.zeros(length, np.float64)
-    for hit in hits:
-        profile = library.profile(hit.chain)
-        if profile is None:
-            continue
-        exponent = -np.log10(max(hit.e_value, _SMALLEST_E_VALUE))
-        trust = min(1.0, max(0.0, float(exponent) / _CERTAIN_EXPONENT))
-        rows = profile[hit.chain_index]
-        total[hit.query_index] += trust * rows
-        at_residue = trust * (rows.sum(axis=1) > 0)
-        weight[hit.query_index] = np.maximum(weight[hit.query_index], at_residue)
-    norm = total.sum(axis=1, keepdims=True)
-    frequencies = total / np.where(norm > 0, norm, 1.0)
-    return CarriedProfile(frequencies=frequencies.astype(np.float32), trust=weight.astype(np.float32))
 
 
 _Pairs = tuple[Int[np.ndarray, "_"], Int[np.ndarray, "_"]]  # of one domain: query, chain

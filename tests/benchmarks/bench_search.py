@@ -69,7 +69,7 @@ def main() -> None:
 
 def templates_of(searcher: Searcher) -> Callable[[Query], Found]:
     """Scan and template features, without the alignment."""
-    return lambda query: searcher.gather(query, with_msa=False)
+    return lambda query: searcher.gather(query, given=())
 
 
 if __name__ == "__main__":

@@ -6,11 +6,15 @@ import pytest
 from alphafold_lite.common.errors import InputError, MissingResourceError, TargetError
 from alphafold_lite.common.features import CarriedProfile
 from data_pipeline.config import SearchConfig, parse_modes
+from data_pipeline.library.packing import LibraryContents, quantised, write_library
+from data_pipeline.parsers.alignment import Alignment
 from data_pipeline.search.base import Query
 from data_pipeline.searcher import Searcher
 from data_pipeline.templates.selection import TemplateConfig
+from tests.support.planted_families import drawn, made_up_library, random_sequence
 from tests.support.small_library import NAMES, chain_sequence, relative, search_config, write_small_library
 from tests.support.structure_texts import Entity, Header, mmcif, peptide, three
+from tests.support.synthetic_backbones import backbone
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +56,7 @@ def test_a_chain_is_left_out_by_name_or_by_identity(searcher):
 
 
 def test_an_alignment_that_is_there_is_not_searched_again(searcher):
-    found = searcher.gather(Query(name="q", sequence=relative(1)), with_msa=False)
+    found = searcher.gather(Query(name="q", sequence=relative(1)), given=())
     assert found.results == () and found.templates.features is not None
 
 
@@ -73,6 +77,69 @@ def test_weak_hits_are_templates_where_asked_for_and_carry_no_profile(folder, mo
         assert len(hits) == number and record.options["max_e_value"] == limit
         assert searcher.carried(hits, len(weak.sequence)) is None
         assert searcher.gather(sure).carried is not None
+
+
+@pytest.fixture(scope="module")
+def families(tmp_path_factory):
+    """A library large enough for profiles to be compared with, and the chains' frequencies."""
+    rng = np.random.default_rng(1)
+    made = made_up_library(rng, 520)
+    profiles = [
+        rows if rows is not None else np.zeros((len(s), 20))
+        for s, rows in zip(made.chain_sequences, made.profiles, strict=True)
+    ]
+    long = backbone(0, 140)
+    folder = tmp_path_factory.mktemp("families") / "library"
+    folder.mkdir()
+    packed = LibraryContents(
+        name="families",
+        chain_names=made.chain_names,
+        chain_sequences=made.chain_sequences,
+        chain_dates=(None,) * made.num_chains,
+        backbones=tuple(long[: len(sequence)] for sequence in made.chain_sequences),
+        profiles=tuple(quantised(rows) for rows in profiles),
+        sequence_names=(),
+        sequences=(),
+    )
+    write_library(packed, folder)
+    return Searcher(search_config(folder)), profiles
+
+
+def _family_alignment(query: str, profile: np.ndarray) -> Alignment:
+    rng = np.random.default_rng(2)
+    rows = (query, *(drawn(rng, profile) for _ in range(60)))
+    zeros = np.zeros((len(rows), len(query)), np.int32)
+    return Alignment(sequences=rows, deletion_matrix=zeros, descriptions=tuple(map(str, range(len(rows)))))
+
+
+def test_an_alignment_finds_templates_that_the_sequence_does_not(families):
+    searcher, profiles = families
+    query = Query(name="q", sequence=random_sequence(np.random.default_rng(3), len(profiles[8])))
+    assert searcher.library_hits(query)[0] == ()
+    hits, records = searcher.library_hits(query, [_family_alignment(query.sequence, profiles[8])])
+    assert [hit.name for hit in hits] == ["0008_A"] and hits[0].e_value < 1e-3
+    assert [(record.engine, record.num_hits) for record in records] == [("library-profiles", 0), ("profile-profile", 1)]
+    found = searcher.gather(query, given=[_family_alignment(query.sequence, profiles[8])])
+    assert found.templates.features.names == ("0008_A",) and found.carried.trust.max() > 0
+    left_out = searcher.gather(query, given=[_family_alignment(query.sequence, profiles[8])], exclude={"0008_A"})
+    assert left_out.templates.features is None and left_out.carried is None
+
+
+def test_of_two_hits_on_a_chain_the_surer_one_is_kept(families):
+    searcher, profiles = families
+    query = Query(name="q", sequence=drawn(np.random.default_rng(4), profiles[8]))
+    (scanned,) = searcher.scan.scan(query)
+    hits, records = searcher.library_hits(query, [_family_alignment(query.sequence, profiles[8])])
+    assert [record.num_hits for record in records] == [1, 1] and len(hits) == 1
+    assert hits[0].chain == scanned.chain == 8 and hits[0].e_value < scanned.e_value
+    assert searcher.library_hits(query, max_identity=hits[0].identity)[0] == ()
+
+
+def test_an_alignment_of_another_query_is_refused(families):
+    searcher, profiles = families
+    other = _family_alignment("A" * len(profiles[8]), profiles[8])
+    with pytest.raises(InputError, match="first row"):
+        searcher.gather(Query(name="q", sequence="C" * len(profiles[8])), given=[other])
 
 
 def test_a_template_can_be_required(folder):

@@ -164,6 +164,7 @@ def test_what_is_known_needs_no_search(asked, searcher, tmp_path):
     old = list(read_all(tmp_path / "structures", list_files(tmp_path / "structures"), None))
     new = list(read_all(tmp_path / "one", list_files(tmp_path / "one"), None))
     assert all(finder.is_known(chain) for chain in old) and not finder.is_known(new[0])
-    assert finder.find(old[0]).hits[0].query_index.dtype.kind == "i"
-    kept = json.loads((made.folder / finder._hits_name(old[0])).read_text())
-    assert np.isclose(kept[0]["identity"], finder.find(old[0]).hits[0].identity)
+    found = finder.find(old[0])
+    assert found.hits[0].query_index.dtype.kind == "i"
+    kept = json.loads((made.folder / finder._hits_name(old[0], found.alignment)).read_text())
+    assert np.isclose(kept[0]["identity"], found.hits[0].identity)

@@ -104,7 +104,7 @@ def with_profiles(folder):
 def test_profiles_are_carried_over_and_only_networks_trained_with_them_read_them(tmp_path):
     rng_letters = relative(0, share=0.0)
     searcher = Searcher(search_config(with_profiles(tmp_path / "library")))
-    found = searcher.gather(Query(name="q", sequence=rng_letters), with_msa=False)
+    found = searcher.gather(Query(name="q", sequence=rng_letters), given=())
     carried = found.carried or CarriedProfile(
         frequencies=np.full((60, 20), 0.05, np.float32), trust=np.ones(60, np.float32)
     )

@@ -8,7 +8,7 @@ from alphafold_lite.training.crops import Crop
 from alphafold_lite.training.dataset import collate, make_example
 from alphafold_lite.training.homologues import Homologues, Relatives, draw_hits, to_arrays, to_runs
 from alphafold_lite.training.plan import Plan
-from data_pipeline.search.profile_scan import LibraryHit
+from data_pipeline.search.library_hit import LibraryHit
 from tests.support.training_runs import open_sets, small_config
 
 QUERY, CHAIN = np.array([2, 3, 4, 8, 9, 12]), np.array([0, 1, 2, 5, 6, 10])

@@ -5,7 +5,8 @@ import pytest
 
 from alphafold_lite.common.errors import TargetError
 from data_pipeline.search.base import Query
-from data_pipeline.search.profile_scan import LibraryHit, ProfileScan, carried_profile
+from data_pipeline.search.library_hit import LibraryHit, carried_profile
+from data_pipeline.search.profile_scan import ProfileScan
 from tests.support.planted_families import drawn, made_up_library, mutated, random_sequence
 
 

@@ -1,0 +1,271 @@
+"""A query's profile against the profile of each library chain: finds relatives that share no sequence, and aligns the others better than one sequence can.
+
+Columns are compared as in HHsearch (Söding, Bioinformatics 21, 951, 2005): the log of the summed odds of both profiles. All chains are scored without gaps, the
+best ones with gaps (Smith and Waterman, with Gotoh's affine gaps), the hits are aligned. What chance gives is learnt from the query read backwards, which has the
+same composition and no relatives: its best scores fall off exponentially with their rank, and a score's E-value is the rank at which that line would reach it.
+"""
+
+import threading
+from collections.abc import Container, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from data_pipeline.search.base import Query
+from data_pipeline.search.hmms import background_frequencies, emissions, one_hot
+from data_pipeline.search.library_hit import ChainLibrary, LibraryHit, best_first, library_hit
+
+MIN_CHAINS = 500  # fewer do not show what chance gives
+MAX_QUERY = 5_000  # residues
+GAP_OPEN, GAP_EXTEND = 5.0, 0.5  # bits, of the first and of every further residue
+SHIFT = 0.1  # bits that every pair of columns costs
+BACKGROUND = 0.05  # share of the background in a stored profile
+NUM_GAPPED = 400  # chains that are aligned with gaps
+NULL_RANKS = slice(5, 150)  # of the reversed query's scores: the line is fitted here
+_BLOCK_RESIDUES = 16_384  # of the library, compared at a time
+_BETWEEN = -1e3  # bits at the place between two chains, which nothing crosses
+_MIN_EXPONENT = -600.0  # of an E-value, natural logarithm
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Columns:
+    """Chains one behind the other, with one empty place before each and one after the last."""
+
+    chains: Int[np.ndarray, "N_chain"]
+    starts: Int[np.ndarray, "N_chain"]  # the place before each chain
+    odds: Float[np.ndarray, "N_place 20"]  # probability over background; half precision
+
+    def scores(self, profile: Float[np.ndarray, "N_res 20"]) -> Float[np.ndarray, "N_res N_place"]:
+        """Bits for every pair of a residue of the query and a place."""
+        bits = profile @ self.odds.astype(np.float32).T
+        np.log2(bits, out=bits)
+        bits -= SHIFT
+        bits[:, self.starts] = _BETWEEN
+        bits[:, -1] = _BETWEEN
+        return bits
+
+
+class ProfileProfileSearch:
+    """The profiles of one library, read at the first search and kept: some 0.1 GB for the embedded one.
+
+    Args:
+        library: chains with sequences and, where known, profiles.
+        threads: blocks compared at the same time; results do not depend on it.
+    """
+
+    def __init__(self, library: ChainLibrary, *, threads: int = 1) -> None:
+        self._library = library
+        self._threads = max(1, threads)
+        self._kept: tuple[_Columns, ...] | None = None
+        self._lock = threading.Lock()
+
+    def can_search(self, query: Query) -> bool:
+        """Whether the library has enough chains to tell relatives from chance, and the query is short enough to be compared with all of them."""
+        return self._library.num_chains >= MIN_CHAINS and len(query.sequence) <= MAX_QUERY
+
+    def search(
+        self,
+        query: Query,
+        profile: Float[np.ndarray, "N_res 20"],
+        *,
+        exclude: Container[int] = (),
+        max_e_value: float = 1e-3,
+        max_hits: int = 20,
+    ) -> tuple[LibraryHit, ...]:
+        """Chains whose profile is like the query's, best first; nothing where `can_search` is false.
+
+        Args:
+            profile: residue probabilities, rows summing to 1; order of `restypes`.
+            exclude: numbers of chains that must not be hit. E-values are not changed by it.
+            max_e_value: largest E-value of a hit, the expected number among all chains of the library.
+            max_hits: keep no more than so many.
+        """
+        if not self.can_search(query):
+            return ()
+        blocks = self._blocks()
+        forward, backward = self._ungapped(profile, blocks)
+        null = np.sort(self._gapped(profile[::-1], _best(backward), blocks))[::-1]
+        line = _fitted_line(null)
+        if line is None:
+            return ()
+        candidates = _best(forward)
+        scores = self._gapped(profile, candidates, blocks)
+        slope, intercept = line
+        e_values = np.exp(np.maximum(intercept + slope * scores, _MIN_EXPONENT))
+        order = [number for number in np.argsort(-scores, kind="stable") if int(candidates[number]) not in exclude]
+        chosen = [number for number in order if e_values[number] <= max_e_value][:max_hits]
+        return best_first(
+            self._aligned(query, profile, int(candidates[number]), float(e_values[number]), float(scores[number]))
+            for number in chosen
+        )
+
+    def _blocks(self) -> tuple[_Columns, ...]:
+        """The whole library, some chains at a time."""
+        with self._lock:
+            if self._kept is None:
+                lengths = [len(sequence) for sequence in self._library.chain_sequences]
+                block = np.cumsum(lengths) // _BLOCK_RESIDUES
+                parts = np.split(np.arange(len(lengths)), np.flatnonzero(np.diff(block)) + 1)
+                self._kept = tuple(_joined(part, [self._odds(chain) for chain in part]) for part in parts)
+            return self._kept
+
+    def _odds(self, chain: int) -> Float[np.ndarray, "N_res 20"]:
+        sequence, profile = self._library.chain_sequences[chain], self._library.profile(chain)
+        background = background_frequencies()
+        if profile is None or np.array_equal(profile, one_hot(sequence)):
+            return (emissions(sequence, None) / background).astype(np.float16)
+        known = profile.sum(axis=1, keepdims=True) > 0
+        mixed = (1.0 - BACKGROUND) * profile + BACKGROUND * background
+        return (np.where(known, mixed, background) / background).astype(np.float16)
+
+    def _ungapped(
+        self, profile: Float[np.ndarray, "N_res 20"], blocks: Sequence[_Columns]
+    ) -> tuple[Float[np.ndarray, "N_chain"], Float[np.ndarray, "N_chain"]]:
+        """The best gapless score of every chain, for the query and for the query read backwards."""
+
+        def compare(block: _Columns) -> tuple[np.ndarray, np.ndarray]:
+            scores = block.scores(profile)
+            return _best_diagonal(scores, block.starts), _best_diagonal(scores[::-1], block.starts)
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            forward, backward = zip(*pool.map(compare, blocks), strict=True)
+        return np.concatenate(forward), np.concatenate(backward)
+
+    def _gapped(
+        self, profile: Float[np.ndarray, "N_res 20"], chains: Int[np.ndarray, "N_chosen"], blocks: Sequence[_Columns]
+    ) -> Float[np.ndarray, "N_chosen"]:
+        """The best score with gaps of some chains."""
+        first = np.array([block.chains[0] for block in blocks])
+        of_block = [blocks[number] for number in np.searchsorted(first, chains, side="right") - 1]
+        odds = [_cut(block, chain) for block, chain in zip(of_block, chains, strict=True)]
+        lengths = np.cumsum([len(part) for part in odds])
+        parts = np.split(np.arange(len(chains)), np.flatnonzero(np.diff(lengths // _BLOCK_RESIDUES)) + 1)
+
+        def compare(part: np.ndarray) -> np.ndarray:
+            block = _joined(chains[part], [odds[number] for number in part])
+            return _best_local(block.scores(profile), block.starts)
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            return np.concatenate(list(pool.map(compare, parts)))
+
+    def _aligned(
+        self, query: Query, profile: Float[np.ndarray, "N_res 20"], chain: int, e_value: float, score: float
+    ) -> LibraryHit:
+        block = _joined(np.array([chain]), [self._odds(chain)])
+        query_index, chain_index = _aligned_pairs(block.scores(profile))
+        return library_hit(
+            query,
+            self._library,
+            chain,
+            e_value=e_value,
+            score=score,
+            query_index=query_index,
+            chain_index=chain_index,
+        )
+
+
+def _joined(chains: Int[np.ndarray, "N_chain"], odds: Sequence[Float[np.ndarray, "N_res 20"]]) -> _Columns:
+    empty = np.ones((1, odds[0].shape[1]), np.float16)
+    starts = np.append(0, np.cumsum([len(part) + 1 for part in odds]))[:-1]
+    return _Columns(
+        chains=chains, starts=starts, odds=np.concatenate([rows for part in odds for rows in (empty, part)] + [empty])
+    )
+
+
+def _cut(block: _Columns, chain: int) -> Float[np.ndarray, "N_res 20"]:
+    number = int(chain - block.chains[0])
+    ends = np.append(block.starts, len(block.odds) - 1)
+    return block.odds[ends[number] + 1 : ends[number + 1]]
+
+
+def _best(scores: Float[np.ndarray, "N_chain"]) -> Int[np.ndarray, "N_chosen"]:
+    """The chains to be aligned with gaps, in the library's order."""
+    return np.sort(np.argsort(-scores, kind="stable")[:NUM_GAPPED])
+
+
+def _best_diagonal(
+    scores: Float[np.ndarray, "N_res N_place"], starts: Int[np.ndarray, "N_chain"]
+) -> Float[np.ndarray, "N_chain"]:
+    """The largest sum along any piece of any diagonal of each chain."""
+    num_res, num_places = scores.shape
+    diagonals = np.zeros(num_res + num_places, np.float32)  # by place less residue, the running sum
+    best = np.zeros(num_places, np.float32)
+    for residue, row in enumerate(scores):
+        here = diagonals[num_res - residue : num_res - residue + num_places]
+        here += row
+        np.maximum(here, 0.0, out=here)
+        np.maximum(best, here, out=best)
+    return np.maximum.reduceat(best, starts)
+
+
+def _best_local(
+    scores: Float[np.ndarray, "N_res N_place"], starts: Int[np.ndarray, "N_chain"]
+) -> Float[np.ndarray, "N_chain"]:
+    """The best local alignment of each chain."""
+    best = np.zeros(scores.shape[1])
+    for row in _local_rows(scores, starts):
+        np.maximum(best, row, out=best)
+    return np.maximum.reduceat(best, starts)
+
+
+def _local_rows(
+    scores: Float[np.ndarray, "N_res N_place"], starts: Int[np.ndarray, "N_chain"]
+) -> Iterator[Float[np.ndarray, "N_place"]]:
+    """For each residue of the query the best score of an alignment that ends there, at each place; 0 between the chains."""
+    num_res, num_places = scores.shape
+    between = np.append(starts, num_places - 1)
+    ramp = np.zeros(num_places)
+    ramp[between] = 1.0 + num_res * max(float(scores.max()), 0.0)  # lifts every chain above all gaps of those before it
+    ramp = np.cumsum(ramp) + GAP_EXTEND * np.arange(num_places)
+    best = np.zeros(num_places)
+    skipping = np.full(num_places, _BETWEEN)  # alignments that end in residues of the query without partner
+    for row in scores:
+        skipping = np.maximum(skipping - GAP_EXTEND, best - GAP_OPEN)
+        paired = row.astype(np.float64)
+        paired[1:] += best[:-1]
+        best = np.maximum(np.maximum(paired, skipping), 0.0)
+        opened = (
+            np.maximum.accumulate(best + ramp) - ramp - GAP_OPEN
+        )  # a gap in the query that goes on to the next place
+        best[1:] = np.maximum(best[1:], opened[:-1])
+        best[between] = 0.0
+        yield best
+
+
+def _aligned_pairs(scores: Float[np.ndarray, "N_res N_place"]) -> tuple[Int[np.ndarray, "N"], Int[np.ndarray, "N"]]:
+    """Residues of the query and of one chain that its best local alignment pairs, 0-based and increasing."""
+    best = np.stack(list(_local_rows(scores, np.zeros(1, np.int64))))
+    residue, place = (int(number) for number in np.unravel_index(best.argmax(), best.shape))
+    pairs: list[tuple[int, int]] = []
+    while residue >= 0 and best[residue, place] > 0.0:
+        before = best[residue - 1, place - 1] if residue else 0.0
+        if best[residue, place] == before + float(scores[residue, place]):
+            pairs.append((residue, place - 1))
+            residue, place = residue - 1, place - 1
+            continue
+        above, above_score = _gap_start(best[:residue, place])
+        left, left_score = _gap_start(best[residue, :place])
+        residue, place = (above, place) if above_score >= left_score else (residue, left)
+    query_index, chain_index = np.array(pairs[::-1], np.int64).reshape(-1, 2).T
+    return query_index, chain_index
+
+
+def _gap_start(before: Float[np.ndarray, "N"]) -> tuple[int, float]:
+    """Where the best gap over the places up to the end of `before` opens, and the score behind it."""
+    if not len(before):
+        return -1, -np.inf
+    gapped = before - GAP_OPEN - GAP_EXTEND * np.arange(len(before) - 1, -1, -1)
+    start = int(gapped.argmax())
+    return start, float(gapped[start])
+
+
+def _fitted_line(null: Float[np.ndarray, "N"]) -> tuple[float, float] | None:
+    """Slope and intercept of the logarithm of the rank over the score of what chance gives, best first; None where there is too little of it."""
+    ranks = np.arange(len(null))[NULL_RANKS]
+    scores = null[NULL_RANKS]
+    if len(ranks) < NULL_RANKS.stop - NULL_RANKS.start or scores.min() <= 0.0 or scores.max() - scores.min() < 1.0:
+        return None
+    slope, intercept = np.polyfit(scores, np.log(ranks + 1.0), 1)
+    return (float(slope), float(intercept)) if slope < 0.0 else None
