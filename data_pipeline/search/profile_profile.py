@@ -1,7 +1,7 @@
 """A query's profile against the profile of each library chain: finds relatives that share no sequence, and aligns the others better than one sequence can.
 
 Columns are compared as in HHsearch (Söding, Bioinformatics 21, 951, 2005): the log of the summed odds of both profiles. All chains are scored without gaps, the
-best ones with gaps (Smith and Waterman, with Gotoh's affine gaps), the hits are aligned. What chance gives is learnt from the query read backwards, which has the
+best ones with gaps (Smith and Waterman, with Gotoh's affine gaps), the hits are aligned pair by pair (`pair_probabilities`). What chance gives is learnt from the query read backwards, which has the
 same composition and no relatives: its best scores fall off exponentially with their rank, and a score's E-value is the rank at which that line would reach it.
 """
 
@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from data_pipeline.search.base import Query
 from data_pipeline.search.hmms import background_frequencies, emissions, one_hot
 from data_pipeline.search.library_hit import ChainLibrary, LibraryHit, best_first, library_hit
+from data_pipeline.search.pair_probabilities import most_accurate_pairs, pair_probabilities
 
 MIN_CHAINS = 500  # fewer do not show what chance gives
 MAX_QUERY = 5_000  # residues
@@ -153,8 +154,9 @@ class ProfileProfileSearch:
     def _aligned(
         self, query: Query, profile: Float[np.ndarray, "N_res 20"], chain: int, e_value: float, score: float
     ) -> LibraryHit:
-        block = _joined(np.array([chain]), [self._odds(chain)])
-        query_index, chain_index = _aligned_pairs(block.scores(profile))
+        scores = _joined(np.array([chain]), [self._odds(chain)]).scores(profile)[:, 1:-1]
+        probabilities = pair_probabilities(scores, gap_open=GAP_OPEN, gap_extend=GAP_EXTEND)
+        query_index, chain_index = most_accurate_pairs(probabilities)
         return library_hit(
             query,
             self._library,
@@ -232,33 +234,6 @@ def _local_rows(
         best[1:] = np.maximum(best[1:], opened[:-1])
         best[between] = 0.0
         yield best
-
-
-def _aligned_pairs(scores: Float[np.ndarray, "N_res N_place"]) -> tuple[Int[np.ndarray, "N"], Int[np.ndarray, "N"]]:
-    """Residues of the query and of one chain that its best local alignment pairs, 0-based and increasing."""
-    best = np.stack(list(_local_rows(scores, np.zeros(1, np.int64))))
-    residue, place = (int(number) for number in np.unravel_index(best.argmax(), best.shape))
-    pairs: list[tuple[int, int]] = []
-    while residue >= 0 and best[residue, place] > 0.0:
-        before = best[residue - 1, place - 1] if residue else 0.0
-        if best[residue, place] == before + float(scores[residue, place]):
-            pairs.append((residue, place - 1))
-            residue, place = residue - 1, place - 1
-            continue
-        above, above_score = _gap_start(best[:residue, place])
-        left, left_score = _gap_start(best[residue, :place])
-        residue, place = (above, place) if above_score >= left_score else (residue, left)
-    query_index, chain_index = np.array(pairs[::-1], np.int64).reshape(-1, 2).T
-    return query_index, chain_index
-
-
-def _gap_start(before: Float[np.ndarray, "N"]) -> tuple[int, float]:
-    """Where the best gap over the places up to the end of `before` opens, and the score behind it."""
-    if not len(before):
-        return -1, -np.inf
-    gapped = before - GAP_OPEN - GAP_EXTEND * np.arange(len(before) - 1, -1, -1)
-    start = int(gapped.argmax())
-    return start, float(gapped[start])
 
 
 def _fitted_line(null: Float[np.ndarray, "N"]) -> tuple[float, float] | None:
