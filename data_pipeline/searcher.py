@@ -59,6 +59,25 @@ class Found:
         return [result.alignment for result in self.results]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Limits:
+    """Which library chains may be hits."""
+
+    exclude: frozenset[int]  # numbers
+    max_identity: float
+    max_e_value: float
+    wanted: int
+
+    @property
+    def searched(self) -> int:
+        """Hits that a search is asked for: more where near ones are left out of them."""
+        return self.wanted if self.max_identity > 1 else 2 * self.wanted
+
+    def kept(self, hits: Sequence[LibraryHit]) -> tuple[LibraryHit, ...]:
+        """The first hits that are not too near."""
+        return tuple(hit for hit in hits if hit.identity < self.max_identity)[: self.wanted]
+
+
 class Searcher:
     """Holds what many queries share: the library, its profile models, engines, the cache.
 
@@ -153,29 +172,32 @@ class Searcher:
         library = self._template_library
         if library is None:
             return (), ()
-        numbers = frozenset(number for number, name in enumerate(library.chain_names) if name in exclude)
-        wanted = self.config.selection.max_candidates
-        limit = max(SURE, self.config.selection.max_e_value)
-        most = wanted if max_identity > 1 else 2 * wanted
-        options: dict[str, object] = {"max_e_value": limit, "excluded": len(numbers)}
+        limits = _Limits(
+            exclude=frozenset(number for number, name in enumerate(library.chain_names) if name in exclude),
+            max_identity=max_identity,
+            max_e_value=max(SURE, self.config.selection.max_e_value),
+            wanted=self.config.selection.max_candidates,
+        )
+        start = time.perf_counter()
+        scanned = limits.kept(
+            self.scan.scan(query, exclude=limits.exclude, max_e_value=limits.max_e_value, max_hits=limits.searched)
+        )
+        described = (SCAN, f"pyhmmer {version('pyhmmer')}", f"scan of {library.num_chains} profile models")
+        record = _record(described, library, start, len(scanned), limits)
+        if not self.comparison.can_search(query):
+            return scanned, (record,)
 
         start = time.perf_counter()
-        found = self.scan.scan(query, exclude=numbers, max_e_value=limit, max_hits=most)
-        hits = tuple(hit for hit in found if hit.identity < max_identity)[:wanted]
-        described = (SCAN, f"pyhmmer {version('pyhmmer')}", f"scan of {library.num_chains} profile models")
-        records = [_record(described, library, start, len(hits), options)]
-        if self.comparison.can_search(query):
-            start = time.perf_counter()
-            rows = merge(
-                [with_query(alignment, query.sequence, query.name) for alignment in alignments or [_alone(query)]]
+        given = [with_query(alignment, query.sequence, query.name) for alignment in alignments or [_alone(query)]]
+        profile = query_profile(merge(given).letters, self.carried(scanned, len(query.sequence)))
+        compared = limits.kept(
+            self.comparison.search(
+                query, profile, exclude=limits.exclude, max_e_value=limits.max_e_value, max_hits=limits.searched
             )
-            profile = query_profile(rows.letters, self.carried(hits, len(query.sequence)))
-            found = self.comparison.search(query, profile, exclude=numbers, max_e_value=limit, max_hits=most)
-            near = [hit for hit in found if hit.identity < max_identity]
-            described = (COMPARISON, f"numpy {np.__version__}", f"profile against {library.num_chains} profiles")
-            records.append(_record(described, library, start, len(near), options))
-            hits = best_of_chains([*hits, *near])[:wanted]
-        return hits, tuple(records)
+        )
+        described = (COMPARISON, f"numpy {np.__version__}", f"profile against {library.num_chains} profiles")
+        other = _record(described, library, start, len(compared), limits)
+        return best_of_chains([*scanned, *compared])[: limits.wanted], (record, other)
 
     def carried(self, hits: Sequence[LibraryHit], length: int) -> CarriedProfile | None:
         """What the hits' own profiles say of the query; None where nothing is known."""
@@ -237,7 +259,7 @@ def _alone(query: Query) -> Alignment:
 
 
 def _record(
-    described: tuple[str, str, str], library: Library, start: float, num_hits: int, options: dict[str, object]
+    described: tuple[str, str, str], library: Library, start: float, num_hits: int, limits: _Limits
 ) -> SearchRecord:
     engine, engine_version, command = described
     return SearchRecord(
@@ -248,5 +270,5 @@ def _record(
         seconds=time.perf_counter() - start,
         command=(command,),
         num_hits=num_hits,
-        options=options,
+        options={"max_e_value": limits.max_e_value, "excluded": len(limits.exclude)},
     )
