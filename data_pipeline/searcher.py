@@ -25,7 +25,7 @@ from data_pipeline.search.base import Engine, Query, SearchRecord, SearchResult
 from data_pipeline.search.choice import engines
 from data_pipeline.search.hhsearch import HHsearch
 from data_pipeline.search.hmmsearch import HmmSearchProgram
-from data_pipeline.search.library_hit import LibraryHit, best_of_chains, carried_profile
+from data_pipeline.search.library_hit import SURE, LibraryHit, carried_profile
 from data_pipeline.search.process import cpu_count
 from data_pipeline.search.profile_profile import ProfileProfileSearch
 from data_pipeline.search.profile_scan import ProfileScan
@@ -40,7 +40,6 @@ log = logging.getLogger("alphafold_lite")
 SCAN = "library-profiles"
 COMPARISON = "profile-profile"
 ANY_IDENTITY = 2.0  # leaves nothing out
-SURE = 1e-3  # E-value of hits whose profile is carried over
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,8 +161,8 @@ class Searcher:
     ) -> tuple[tuple[LibraryHit, ...], tuple[SearchRecord, ...]]:
         """Chains of the query's family, best first, and how that was found out; nothing without library templates.
 
-        The query is scanned against the chains' models; its profile, made of the alignments and of what the sure hits say, is compared with theirs. Of two hits on
-        one chain the one with the smaller E-value is kept.
+        The query is scanned against the chains' models; its profile, made of the alignments and of what the sure hits say, is compared with theirs and aligned
+        with those of all hits.
 
         Raises:
             TargetError: the query is too long.
@@ -179,9 +178,8 @@ class Searcher:
             wanted=self.config.selection.max_candidates,
         )
         start = time.perf_counter()
-        scanned = limits.kept(
-            self.scan.scan(query, exclude=limits.exclude, max_e_value=limits.max_e_value, max_hits=limits.searched)
-        )
+        found = self.scan.scan(query, exclude=limits.exclude, max_e_value=limits.max_e_value, max_hits=limits.searched)
+        scanned = limits.kept(found)
         described = (SCAN, f"pyhmmer {version('pyhmmer')}", f"scan of {library.num_chains} profile models")
         record = _record(described, library, start, len(scanned), limits)
         if not self.comparison.can_search(query):
@@ -190,14 +188,18 @@ class Searcher:
         start = time.perf_counter()
         given = [with_query(alignment, query.sequence, query.name) for alignment in alignments or [_alone(query)]]
         profile = query_profile(merge(given).letters, self.carried(scanned, len(query.sequence)))
-        compared = limits.kept(
-            self.comparison.search(
-                query, profile, exclude=limits.exclude, max_e_value=limits.max_e_value, max_hits=limits.searched
-            )
+        too_near = frozenset(hit.chain for hit in found if hit.identity >= max_identity)
+        found = self.comparison.search(
+            query,
+            profile,
+            known=scanned,
+            exclude=limits.exclude | too_near,
+            max_e_value=limits.max_e_value,
+            max_hits=limits.searched,
         )
+        hits = limits.kept(found)
         described = (COMPARISON, f"numpy {np.__version__}", f"profile against {library.num_chains} profiles")
-        other = _record(described, library, start, len(compared), limits)
-        return best_of_chains([*scanned, *compared])[: limits.wanted], (record, other)
+        return hits, (record, _record(described, library, start, len(hits), limits))
 
     def carried(self, hits: Sequence[LibraryHit], length: int) -> CarriedProfile | None:
         """What the hits' own profiles say of the query; None where nothing is known."""

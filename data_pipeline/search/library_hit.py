@@ -10,6 +10,8 @@ from jaxtyping import Float, Int
 from alphafold_lite.common.features import CarriedProfile
 from data_pipeline.search.base import Query
 
+SURE = 1e-3  # E-value of hits whose profile is carried over, and which are ranked by how much of the query they explain
+_IDENTICAL_PAIR = 0.5  # expected right pairs that an identical one counts for on top
 _CERTAIN_EXPONENT = 10.0  # -log10(E) from which a hit's profile counts fully
 _SMALLEST_E_VALUE = 1e-300
 
@@ -55,19 +57,21 @@ class LibraryHit:
     coverage: float  # share of the query that is aligned
     query_index: Int[np.ndarray, "N_pairs"]  # 0-based, increasing
     chain_index: Int[np.ndarray, "N_pairs"]
+    sum_probs: float = 0.0  # pairs expected to be right, as HHsearch has it; 0 where the search does not say
 
 
 def library_hit(
     query: Query,
     library: ChainLibrary,
     chain: int,
+    pairs: tuple[Int[np.ndarray, "N_pairs"], Int[np.ndarray, "N_pairs"]],
     *,
     e_value: float,
     score: float,
-    query_index: Int[np.ndarray, "N_pairs"],
-    chain_index: Int[np.ndarray, "N_pairs"],
+    sum_probs: float = 0.0,
 ) -> LibraryHit:
-    """A hit with the identity and coverage of its pairs; X is equal to nothing."""
+    """A hit with the identity and coverage of its pairs (residues of the query, of the chain); X is equal to nothing."""
+    query_index, chain_index = pairs
     query_letters = np.frombuffer(query.sequence.encode(), np.uint8)[query_index]
     chain_letters = np.frombuffer(library.chain_sequences[chain].encode(), np.uint8)[chain_index]
     is_equal = (query_letters == chain_letters) & (query_letters != ord("X"))
@@ -80,6 +84,7 @@ def library_hit(
         coverage=len(query_index) / len(query.sequence),
         query_index=query_index,
         chain_index=chain_index,
+        sum_probs=sum_probs,
     )
 
 
@@ -88,12 +93,18 @@ def best_first(hits: Iterable[LibraryHit]) -> tuple[LibraryHit, ...]:
     return tuple(sorted(hits, key=lambda hit: (hit.e_value, -hit.score, hit.chain)))
 
 
-def best_of_chains(hits: Iterable[LibraryHit]) -> tuple[LibraryHit, ...]:
-    """The best hit on each chain, best first."""
-    best: dict[int, LibraryHit] = {}
-    for hit in best_first(hits):
-        best.setdefault(hit.chain, hit)
-    return tuple(best.values())
+def closest_first(hits: Iterable[LibraryHit]) -> tuple[LibraryHit, ...]:
+    """Sure hits by the pairs expected to be right, identical ones counting more; then the others by E-value.
+
+    E-values tell relatives from chance; in a large family the smallest one need not be the nearest or the best covered chain.
+    """
+
+    def rank(hit: LibraryHit) -> tuple[bool, float, float, int]:
+        is_sure = hit.e_value <= SURE
+        closeness = hit.sum_probs + _IDENTICAL_PAIR * hit.identity * len(hit.query_index)
+        return not is_sure, -closeness if is_sure else 0.0, hit.e_value, hit.chain
+
+    return tuple(sorted(hits, key=rank))
 
 
 def carried_profile(hits: Sequence[LibraryHit], library: ProfileSource, length: int) -> CarriedProfile:

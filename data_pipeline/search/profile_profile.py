@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 
 from data_pipeline.search.base import Query
 from data_pipeline.search.hmms import background_frequencies, emissions, one_hot
-from data_pipeline.search.library_hit import ChainLibrary, LibraryHit, best_first, library_hit
+from data_pipeline.search.library_hit import ChainLibrary, LibraryHit, closest_first, library_hit
 from data_pipeline.search.pair_probabilities import most_accurate_pairs, pair_probabilities
 
 MIN_CHAINS = 500  # fewer do not show what chance gives
@@ -71,20 +71,36 @@ class ProfileProfileSearch:
         query: Query,
         profile: Float[np.ndarray, "N_res 20"],
         *,
+        known: Sequence[LibraryHit] = (),
         exclude: Container[int] = (),
         max_e_value: float = 1e-3,
         max_hits: int = 20,
     ) -> tuple[LibraryHit, ...]:
-        """Chains whose profile is like the query's, best first; nothing where `can_search` is false.
+        """Chains whose profile is like the query's, the closest first (`closest_first`).
 
         Args:
             profile: residue probabilities, rows summing to 1; order of `restypes`.
+            known: hits of another search, which are aligned here as well; of two E-values of a chain the smaller one counts.
             exclude: numbers of chains that must not be hit. E-values are not changed by it.
             max_e_value: largest E-value of a hit, the expected number among all chains of the library.
-            max_hits: keep no more than so many.
+            max_hits: keep no more than so many, those with the smallest E-values, beside the known ones.
         """
-        if not self.can_search(query):
-            return ()
+        found = self._compared(profile, exclude, max_e_value)[:max_hits] if self.can_search(query) else ()
+        best = {hit.chain: (hit.e_value, hit.score) for hit in known}
+        for chain, e_value, score in found:
+            if chain not in best or e_value < best[chain][0]:
+                best[chain] = e_value, score
+        hits = {hit.chain: hit for hit in known}  # those that cannot be aligned here stay as they are
+        for chain, (e_value, score) in best.items():
+            hit = self._aligned(query, profile, chain, e_value, score)
+            if hit is not None:
+                hits[chain] = hit
+        return closest_first(hits.values())
+
+    def _compared(
+        self, profile: Float[np.ndarray, "N_res 20"], exclude: Container[int], max_e_value: float
+    ) -> Sequence[tuple[int, float, float]]:
+        """Chains with E-value and score, the smallest E-value first."""
         blocks = self._blocks()
         forward, backward = self._ungapped(profile, blocks)
         null = np.sort(self._gapped(profile[::-1], _best(backward), blocks))[::-1]
@@ -95,12 +111,9 @@ class ProfileProfileSearch:
         scores = self._gapped(profile, candidates, blocks)
         slope, intercept = line
         e_values = np.exp(np.maximum(intercept + slope * scores, _MIN_EXPONENT))
-        order = [number for number in np.argsort(-scores, kind="stable") if int(candidates[number]) not in exclude]
-        chosen = [number for number in order if e_values[number] <= max_e_value][:max_hits]
-        return best_first(
-            self._aligned(query, profile, int(candidates[number]), float(e_values[number]), float(scores[number]))
-            for number in chosen
-        )
+        order = np.argsort(-scores, kind="stable")
+        compared = [(int(candidates[n]), float(e_values[n]), float(scores[n])) for n in order]
+        return [one for one in compared if one[0] not in exclude and one[1] <= max_e_value]
 
     def _blocks(self) -> tuple[_Columns, ...]:
         """The whole library, some chains at a time."""
@@ -153,19 +166,15 @@ class ProfileProfileSearch:
 
     def _aligned(
         self, query: Query, profile: Float[np.ndarray, "N_res 20"], chain: int, e_value: float, score: float
-    ) -> LibraryHit:
+    ) -> LibraryHit | None:
+        """The hit with its alignment; None where no pair is likely enough."""
         scores = _joined(np.array([chain]), [self._odds(chain)]).scores(profile)[:, 1:-1]
         probabilities = pair_probabilities(scores, gap_open=GAP_OPEN, gap_extend=GAP_EXTEND)
-        query_index, chain_index = most_accurate_pairs(probabilities)
-        return library_hit(
-            query,
-            self._library,
-            chain,
-            e_value=e_value,
-            score=score,
-            query_index=query_index,
-            chain_index=chain_index,
-        )
+        pairs = most_accurate_pairs(probabilities)
+        if not len(pairs[0]):
+            return None
+        sum_probs = float(probabilities[pairs].sum())
+        return library_hit(query, self._library, chain, pairs, e_value=e_value, score=score, sum_probs=sum_probs)
 
 
 def _joined(chains: Int[np.ndarray, "N_chain"], odds: Sequence[Float[np.ndarray, "N_res 20"]]) -> _Columns:

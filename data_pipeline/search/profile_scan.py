@@ -106,16 +106,8 @@ class ProfileScan:
         domains = sorted(hit.domains.reported, key=lambda domain: -domain.score)
         if not domains:  # a chain made of many weak pieces
             domains = [hit.best_domain]
-        query_index, chain_index = _merge_colinear([_aligned_pairs(domain.alignment) for domain in domains])
-        return library_hit(
-            query,
-            self._library,
-            chain,
-            e_value=hit.evalue,
-            score=hit.score,
-            query_index=query_index,
-            chain_index=chain_index,
-        )
+        pairs = _merge_colinear([_aligned_pairs(domain.alignment) for domain in domains])
+        return library_hit(query, self._library, chain, pairs, e_value=hit.evalue, score=hit.score)
 
 
 _Pairs = tuple[Int[np.ndarray, "_"], Int[np.ndarray, "_"]]  # of one domain: query, chain

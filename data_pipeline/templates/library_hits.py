@@ -42,6 +42,11 @@ class Hit(Protocol):
         ...
 
     @property
+    def sum_probs(self) -> float:
+        """Pairs expected to be right; 0 where not known."""
+        ...
+
+    @property
     def query_index(self) -> Int[np.ndarray, "N_pairs"]:
         """0-based, increasing."""
         ...
@@ -90,6 +95,7 @@ def _candidate(hit: Hit, library: BackboneLibrary) -> TemplateCandidate:
         hit_index=hit.chain_index - start,
         start=start,
         e_value=hit.e_value,
+        sum_probs=hit.sum_probs,
         date=library.chain_dates[hit.chain],
     )
 

@@ -1,12 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from data_pipeline.search import profile_profile as pp
 from data_pipeline.search.base import Query
 from data_pipeline.search.hmms import background_frequencies, emissions, one_hot
+from data_pipeline.search.library_hit import library_hit
 from data_pipeline.search.profile_profile import ProfileProfileSearch
 from tests.support.packed_library import PackedLibrary
-from tests.support.planted_families import family_profile, made_up_library, mutated, random_sequence
+from tests.support.planted_families import drawn, family_profile, made_up_library, mutated, random_sequence
 
 NUM_CHAINS = 520
 
@@ -128,6 +131,39 @@ def test_chains_left_out_change_nothing_for_the_others(library, search):
     few = search.search(query, profile, max_e_value=50.0, max_hits=3)
     assert [hit.chain for hit in few] == [hit.chain for hit in everything[:3]]
     assert [hit.chain for hit in search.search(query, profile)] == [9]
+
+
+def test_hits_of_another_search_are_aligned_as_well(library, search):
+    rng = np.random.default_rng(12)
+    query, profile = _query(random_sequence(rng, len(library.profile(9)))), _profile(library, 9, rng)
+    (alone,) = search.search(query, profile)
+    pair = (np.array([0]), np.array([5]))
+    other = library_hit(query, library, 30, pair, e_value=0.5, score=7.0)
+    same = library_hit(query, library, 9, pair, e_value=1.0, score=1.0)
+    surer = replace(same, e_value=1e-300)
+    first, second = search.search(query, profile, known=(other, same))
+    assert (
+        first.chain == 9 and first.e_value == alone.e_value and first.sum_probs == alone.sum_probs > 0.9 * len(profile)
+    )
+    assert (second.chain, second.e_value, second.score) == (30, 0.5, 7.0) and len(second.query_index) > 1
+    assert search.search(query, profile, known=(surer,))[0].e_value == 1e-300
+    nothing = np.tile(background_frequencies(), (len(profile), 1))
+    assert search.search(query, nothing, known=(other,)) == (other,)  # no pair is likely
+
+
+def test_of_a_family_the_nearest_chain_comes_first(library):
+    rng = np.random.default_rng(13)
+    family = library.profile(50)
+    query = _query(drawn(rng, family))
+    sequences, profiles = list(library.chain_sequences), list(library.profiles)
+    for chain in range(50, 55):
+        sequences[chain], profiles[chain] = drawn(rng, family), family
+    sequences[53] = mutated(rng, query.sequence, 0.2)
+    profiles[53] = 0.7 * family + 0.3 * rng.dirichlet(np.full(20, 0.5), len(family)).astype(np.float32)
+    search = ProfileProfileSearch(PackedLibrary(library.chain_names, tuple(sequences), profiles))
+    hits = search.search(query, _profile(library, 50, rng))
+    assert {hit.chain for hit in hits} == set(range(50, 55)) and hits[0].chain == 53
+    assert hits[0].e_value > min(hit.e_value for hit in hits) and hits[0].identity > 0.7
 
 
 def test_neither_threads_nor_blocks_change_anything(library, search, monkeypatch):
