@@ -42,7 +42,8 @@ def familiar_hits_note(outcomes: Iterable[TemplateOutcome], learnt: frozenset[st
     if not near:
         return None
     first = max(near, key=lambda outcome: (outcome.identity, outcome.coverage))
+    place = "was a template" if first.used else "is in the library"
     return (
-        f"the network was trained on this protein ({first.name}, {100 * first.identity:.0f} % identical), and its structure was offered as a "
-        "template: how well it comes out says nothing about other proteins"
+        f"the network was trained on this protein ({first.name}, {100 * first.identity:.0f} % identical), and its structure {place}: "
+        "how well it comes out says nothing about other proteins"
     )

@@ -1,8 +1,9 @@
 """A query's profile against the profile of each library chain: finds relatives that share no sequence, and aligns the others better than one sequence can.
 
 Columns are compared as in HHsearch (Söding, Bioinformatics 21, 951, 2005): the log of the summed odds of both profiles. All chains are scored without gaps, the
-best ones with gaps (Smith and Waterman, with Gotoh's affine gaps), the hits are aligned pair by pair (`pair_probabilities`). What chance gives is learnt from the query read backwards, which has the
-same composition and no relatives: its best scores fall off exponentially with their rank, and a score's E-value is the rank at which that line would reach it.
+best ones with gaps (Smith and Waterman, with Gotoh's affine gaps), the hits are aligned by the probabilities of their pairs (`pair_probabilities`). What chance
+gives is learnt from the query read backwards, which has the same composition and no relatives: its best scores fall off exponentially with their rank, and a
+score's E-value is the rank at which that line would reach it.
 """
 
 import threading
@@ -49,7 +50,7 @@ class _Columns:
 
 
 class ProfileProfileSearch:
-    """The profiles of one library, read at the first search and kept: some 0.1 GB for the embedded one.
+    """The profiles of one library, read at the first search and kept: some 0.1 GB for the embedded one. A search holds some 65 kB a residue and thread.
 
     Args:
         library: chains with sequences and, where known, profiles.

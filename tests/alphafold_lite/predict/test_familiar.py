@@ -44,7 +44,9 @@ def found(**values):
 
 def test_a_hit_that_is_the_query_itself():
     learnt = frozenset({"1abc_A"})
-    assert "1abc_A, 99 % identical" in familiar_note(found(), learnt)
+    note = familiar_note(found(), learnt)
+    assert "1abc_A, 99 % identical" in note and "was a template" in note
+    assert "is in the library" in familiar_note(found(used=False), learnt)
     assert familiar_note(found(), frozenset()) is None
     for other in ({"identity": 0.94}, {"coverage": 0.94}, {"source": "user"}, {"name": "2abc_A"}):
         assert familiar_note(found(**other), learnt) is None, other
