@@ -102,7 +102,7 @@ class Searcher:
     @cached_property
     def comparison(self) -> ProfileProfileSearch:
         """The profiles of the same library."""
-        return ProfileProfileSearch(self._template_library or self.library, threads=self.threads)
+        return ProfileProfileSearch(self._template_library or self.library)
 
     def gather(
         self,

@@ -8,7 +8,6 @@ score's E-value is the rank at which that line would reach it.
 
 import threading
 from collections.abc import Container, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,16 +49,15 @@ class _Columns:
 
 
 class ProfileProfileSearch:
-    """The profiles of one library, read at the first search and kept: some 0.1 GB for the embedded one. A search holds some 65 kB a residue and thread.
+    """The profiles of one library, read at the first search and kept: some 0.1 GB for the embedded one. A search holds some 65 kB a residue; it has one thread, since more only wait
+    for each other between steps of some microseconds.
 
     Args:
         library: chains with sequences and, where known, profiles.
-        threads: blocks compared at the same time; results do not depend on it.
     """
 
-    def __init__(self, library: ChainLibrary, *, threads: int = 1) -> None:
+    def __init__(self, library: ChainLibrary) -> None:
         self._library = library
-        self._threads = max(1, threads)
         self._kept: tuple[_Columns, ...] | None = None
         self._lock = threading.Lock()
 
@@ -139,13 +137,12 @@ class ProfileProfileSearch:
         self, profile: Float[np.ndarray, "N_res 20"], blocks: Sequence[_Columns]
     ) -> tuple[Float[np.ndarray, "N_chain"], Float[np.ndarray, "N_chain"]]:
         """The best gapless score of every chain, for the query and for the query read backwards."""
-
-        def compare(block: _Columns) -> tuple[np.ndarray, np.ndarray]:
+        forward: list[np.ndarray] = []
+        backward: list[np.ndarray] = []
+        for block in blocks:
             scores = block.scores(profile)
-            return _best_diagonal(scores, block.starts), _best_diagonal(scores[::-1], block.starts)
-
-        with ThreadPoolExecutor(self._threads) as pool:
-            forward, backward = zip(*pool.map(compare, blocks), strict=True)
+            forward.append(_best_diagonal(scores, block.starts))
+            backward.append(_best_diagonal(scores[::-1], block.starts))
         return np.concatenate(forward), np.concatenate(backward)
 
     def _gapped(
@@ -157,13 +154,8 @@ class ProfileProfileSearch:
         odds = [_cut(block, chain) for block, chain in zip(of_block, chains, strict=True)]
         lengths = np.cumsum([len(part) for part in odds])
         parts = np.split(np.arange(len(chains)), np.flatnonzero(np.diff(lengths // _BLOCK_RESIDUES)) + 1)
-
-        def compare(part: np.ndarray) -> np.ndarray:
-            block = _joined(chains[part], [odds[number] for number in part])
-            return _best_local(block.scores(profile), block.starts)
-
-        with ThreadPoolExecutor(self._threads) as pool:
-            return np.concatenate(list(pool.map(compare, parts)))
+        joined = (_joined(chains[part], [odds[number] for number in part]) for part in parts)
+        return np.concatenate([_best_local(block.scores(profile), block.starts) for block in joined])
 
     def _aligned(
         self, query: Query, profile: Float[np.ndarray, "N_res 20"], chain: int, e_value: float, score: float
