@@ -121,7 +121,7 @@ class ProfileProfileSearch:
                 lengths = [len(sequence) for sequence in self._library.chain_sequences]
                 block = np.cumsum(lengths) // _BLOCK_RESIDUES
                 parts = np.split(np.arange(len(lengths)), np.flatnonzero(np.diff(block)) + 1)
-                self._kept = tuple(_joined(part, [self._odds(chain) for chain in part]) for part in parts)
+                self._kept = tuple(_joined(part, [self._odds(int(chain)) for chain in part]) for part in parts)
             return self._kept
 
     def _odds(self, chain: int) -> Float[np.ndarray, "N_res 20"]:
@@ -151,7 +151,7 @@ class ProfileProfileSearch:
         """The best score with gaps of some chains."""
         first = np.array([block.chains[0] for block in blocks])
         of_block = [blocks[number] for number in np.searchsorted(first, chains, side="right") - 1]
-        odds = [_cut(block, chain) for block, chain in zip(of_block, chains, strict=True)]
+        odds = [_cut(block, int(chain)) for block, chain in zip(of_block, chains, strict=True)]
         lengths = np.cumsum([len(part) for part in odds])
         parts = np.split(np.arange(len(chains)), np.flatnonzero(np.diff(lengths // _BLOCK_RESIDUES)) + 1)
         joined = (_joined(chains[part], [odds[number] for number in part]) for part in parts)
@@ -170,7 +170,7 @@ class ProfileProfileSearch:
         return library_hit(query, self._library, chain, pairs, e_value=e_value, score=score, sum_probs=sum_probs)
 
 
-def _joined(chains: Int[np.ndarray, "N_chain"], odds: Sequence[Float[np.ndarray, "N_res 20"]]) -> _Columns:
+def _joined(chains: Int[np.ndarray, "N_chain"], odds: Sequence[Float[np.ndarray, "_ 20"]]) -> _Columns:
     empty = np.ones((1, odds[0].shape[1]), np.float16)
     starts = np.append(0, np.cumsum([len(part) + 1 for part in odds]))[:-1]
     return _Columns(
@@ -179,7 +179,7 @@ def _joined(chains: Int[np.ndarray, "N_chain"], odds: Sequence[Float[np.ndarray,
 
 
 def _cut(block: _Columns, chain: int) -> Float[np.ndarray, "N_res 20"]:
-    number = int(chain - block.chains[0])
+    number = chain - int(block.chains[0])
     ends = np.append(block.starts, len(block.odds) - 1)
     return block.odds[ends[number] + 1 : ends[number + 1]]
 
