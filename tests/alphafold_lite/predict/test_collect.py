@@ -56,6 +56,22 @@ def test_an_alignment_of_the_user_is_enough(searcher):
     assert parse_a3m(a3m_text(alignment)).sequences == alignment.sequences
 
 
+def test_each_chain_is_searched_with_what_the_users_alignments_say_of_it(searcher, monkeypatch):
+    first, second = relative(0), relative(2)
+    asked = []
+    gather = type(searcher).gather
+    monkeypatch.setattr(
+        type(searcher), "gather", lambda self, query, **more: asked.append(more["given"]) or gather(self, query, **more)
+    )
+    whole = parse_a3m(f">q\n{second}{first}{first}\n>r\n{'-' * len(second)}{first[::-1]}{'-' * len(first)}\n")
+    own = parse_a3m(f">q\n{first}\n>r\n{first[::-1]}\n")
+    collect(record(f"{second}:{first}:{first}"), [whole, own], searcher)
+    rows = [[alignment.sequences for alignment in given] for given in asked]
+    assert rows == [[(second, "-" * len(second))], [(first, first[::-1]), (first, first[::-1])]]
+    collect(record(first), [], searcher)
+    assert asked[2] is None
+
+
 def test_chains_of_a_complex_are_searched_one_by_one(searcher):
     first, second = relative(0), relative(2)
     found = collect(record(f"{first}:{second}:{first}"), [], searcher)
