@@ -12,7 +12,7 @@ from alphafold_lite.common.errors import InputError
 from alphafold_lite.common.features import Features, TemplateFeatures
 from data_pipeline.msa import GAP, Msa, merge
 from data_pipeline.parsers.alignment import Alignment
-from data_pipeline.pipeline import assemble_features, build_features, query_alone, with_query
+from data_pipeline.pipeline import assemble_features, build_features, merge_or_alone, query_alone, with_query
 from data_pipeline.species import NO_ROW, pair_by_species
 
 CHAIN_GAP = 200  # residue numbers left out between chains; the network tells apart distances up to 32 (Alg. 4)
@@ -66,7 +66,7 @@ def build_complex_features(
     if len(chains) == 1:
         features = build_features(sequence, name=name, msa=[*joined, *(own[0] or ())])
     else:
-        whole = merge([with_query(one, sequence, name) for one in joined]) if joined else query_alone(sequence, name)
+        whole = merge_or_alone(joined, sequence, name)
         msa = _fill(_complex_rows(whole, _entities(chains, name, own)), len(sequence))
         features = assemble_features(
             sequence, msa, name=name, residue_index=_residue_index(chains), chain_index=_chain_index(chains)

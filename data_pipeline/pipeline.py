@@ -47,8 +47,18 @@ def build_features(
         raise InputError(
             f"{len(sequence)} residue numbers for {name}", f"shape {residue_index.shape}", "give one a residue"
         )
-    merged = merge([with_query(alignment, sequence, name) for alignment in msa]) if msa else query_alone(sequence, name)
-    return assemble_features(sequence, merged, name=name, residue_index=residue_index)
+    return assemble_features(sequence, merge_or_alone(msa, sequence, name), name=name, residue_index=residue_index)
+
+
+def merge_or_alone(alignments: Sequence[Alignment], sequence: str, name: str) -> Msa:
+    """The alignments of a query below each other; the query alone where there are none.
+
+    Raises:
+        InputError: an alignment whose first row is not the query.
+    """
+    if not alignments:
+        return query_alone(sequence, name)
+    return merge([with_query(alignment, sequence, name) for alignment in alignments])
 
 
 def query_alone(sequence: str, name: str) -> Msa:

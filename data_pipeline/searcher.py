@@ -18,9 +18,8 @@ from data_pipeline.data_folder import DataFolder, read_data_folder
 from data_pipeline.databases import Database, open_database
 from data_pipeline.library.library import Library
 from data_pipeline.library.manifest import MANIFEST
-from data_pipeline.msa import merge
 from data_pipeline.parsers.alignment import Alignment
-from data_pipeline.pipeline import with_query
+from data_pipeline.pipeline import merge_or_alone
 from data_pipeline.search.base import Engine, Query, SearchRecord, SearchResult
 from data_pipeline.search.choice import engines
 from data_pipeline.search.hhsearch import HHsearch
@@ -186,8 +185,8 @@ class Searcher:
             return scanned, (record,)
 
         start = time.perf_counter()
-        given = [with_query(alignment, query.sequence, query.name) for alignment in alignments or [_alone(query)]]
-        profile = query_profile(merge(given).letters, self.carried(scanned, len(query.sequence)))
+        rows = merge_or_alone(alignments, query.sequence, query.name).letters
+        profile = query_profile(rows, self.carried(scanned, len(query.sequence)))
         too_near = frozenset(hit.chain for hit in found if hit.identity >= max_identity)
         found = self.comparison.search(
             query,

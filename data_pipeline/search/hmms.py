@@ -68,16 +68,20 @@ def emissions(sequence: str, profile: Float[np.ndarray, "N_res 20"] | None) -> F
     With a profile: frequencies and 35 % pseudocount. Without one, or where it says no more than the sequence: phmmer's probabilities for the residue. A position
     without any residue (X) emits the background.
     """
-    known = one_hot(sequence)
-    if profile is None or np.array_equal(profile, known):
-        mixed = known @ substitution_probabilities()
-    else:
-        mixed = profile @ _mixing()
+    stored = more_than_sequence(profile, sequence)
+    mixed = one_hot(sequence) @ substitution_probabilities() if stored is None else stored @ _mixing()
     total = mixed.sum(axis=1, keepdims=True)
     if total.min(initial=1.0) <= 0.0:
         is_empty = total[:, 0] <= 0.0
         mixed[is_empty], total[is_empty] = background_frequencies(), 1.0
     return (mixed / total).astype(np.float32)
+
+
+def more_than_sequence(
+    profile: Float[np.ndarray, "N_res 20"] | None, sequence: str
+) -> Float[np.ndarray, "N_res 20"] | None:
+    """The profile where it says more than the sequence, else None."""
+    return None if profile is None or np.array_equal(profile, one_hot(sequence)) else profile
 
 
 def one_hot(sequence: str) -> Float[np.ndarray, "N_res 20"]:

@@ -65,10 +65,7 @@ def _summed(
     weights = np.exp2(bits)
     opened, extended = 2.0**-gap_open, 2.0**-gap_extend
     sums, logs = np.zeros((num_res, num_chain)), np.zeros(num_res)
-    paired, skipping = (
-        np.zeros(num_chain),
-        np.zeros(num_chain),
-    )  # ends in a pair; in residues of the query without partner
+    paired, skipping = np.zeros(num_chain), np.zeros(num_chain)  # ends in a pair; in query residues without partner
     before = np.zeros(num_chain)  # of the previous row, all ends
     start, log = 1.0, 0.0
     for residue, row in enumerate(weights):

@@ -7,14 +7,15 @@ score's E-value is the rank at which that line would reach it.
 """
 
 import threading
-from collections.abc import Container, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from data_pipeline.search.base import Query
-from data_pipeline.search.hmms import background_frequencies, emissions, one_hot
+from data_pipeline.search.hmms import background_frequencies, emissions, more_than_sequence
 from data_pipeline.search.library_hit import ChainLibrary, LibraryHit, closest_first, library_hit
 from data_pipeline.search.pair_probabilities import most_accurate_pairs, pair_probabilities
 
@@ -40,12 +41,16 @@ class _Columns:
 
     def scores(self, profile: Float[np.ndarray, "N_res 20"]) -> Float[np.ndarray, "N_res N_place"]:
         """Bits for every pair of a residue of the query and a place."""
-        bits = profile @ self.odds.astype(np.float32).T
-        np.log2(bits, out=bits)
-        bits -= SHIFT
+        bits = _bits(profile, self.odds)
         bits[:, self.starts] = _BETWEEN
         bits[:, -1] = _BETWEEN
         return bits
+
+    def odds_of(self, chain: int) -> Float[np.ndarray, "N_res 20"]:
+        """Those of one of the chains, which must follow each other in the library."""
+        number = chain - int(self.chains[0])
+        ends = np.append(self.starts, len(self.odds) - 1)
+        return self.odds[ends[number] + 1 : ends[number + 1]]
 
 
 class ProfileProfileSearch:
@@ -100,14 +105,13 @@ class ProfileProfileSearch:
         self, profile: Float[np.ndarray, "N_res 20"], exclude: Container[int], max_e_value: float
     ) -> Sequence[tuple[int, float, float]]:
         """Chains with E-value and score, the smallest E-value first."""
-        blocks = self._blocks()
-        forward, backward = self._ungapped(profile, blocks)
-        null = np.sort(self._gapped(profile[::-1], _best(backward), blocks))[::-1]
+        forward, backward = self._ungapped(profile)
+        null = np.sort(self._gapped(profile[::-1], _best(backward)))[::-1]
         line = _fitted_line(null)
         if line is None:
             return ()
         candidates = _best(forward)
-        scores = self._gapped(profile, candidates, blocks)
+        scores = self._gapped(profile, candidates)
         slope, intercept = line
         e_values = np.exp(np.maximum(intercept + slope * scores, _MIN_EXPONENT))
         order = np.argsort(-scores, kind="stable")
@@ -118,51 +122,57 @@ class ProfileProfileSearch:
         """The whole library, some chains at a time."""
         with self._lock:
             if self._kept is None:
-                lengths = [len(sequence) for sequence in self._library.chain_sequences]
-                block = np.cumsum(lengths) // _BLOCK_RESIDUES
-                parts = np.split(np.arange(len(lengths)), np.flatnonzero(np.diff(block)) + 1)
-                self._kept = tuple(_joined(part, [self._odds(int(chain)) for chain in part]) for part in parts)
+                everything = np.arange(self._library.num_chains)
+                self._kept = tuple(self._in_blocks(everything, self._odds))
             return self._kept
 
+    def _in_blocks(
+        self, chains: Int[np.ndarray, "N_chain"], odds_of: Callable[[int], np.ndarray]
+    ) -> Iterator[_Columns]:
+        sequences = self._library.chain_sequences
+        residues = np.cumsum([len(sequences[chain]) for chain in chains])
+        for part in np.split(chains, np.flatnonzero(np.diff(residues // _BLOCK_RESIDUES)) + 1):
+            yield _joined(part, [odds_of(int(chain)) for chain in part])
+
+    def _stored(self, chain: int) -> Float[np.ndarray, "N_res 20"]:
+        blocks = self._blocks()
+        return blocks[bisect_right(blocks, chain, key=lambda block: int(block.chains[0])) - 1].odds_of(chain)
+
     def _odds(self, chain: int) -> Float[np.ndarray, "N_res 20"]:
-        sequence, profile = self._library.chain_sequences[chain], self._library.profile(chain)
-        background = background_frequencies()
-        if profile is None or np.array_equal(profile, one_hot(sequence)):
+        sequence, background = self._library.chain_sequences[chain], background_frequencies()
+        profile = more_than_sequence(self._library.profile(chain), sequence)
+        if profile is None:
             return (emissions(sequence, None) / background).astype(np.float16)
         known = profile.sum(axis=1, keepdims=True) > 0
         mixed = (1.0 - BACKGROUND) * profile + BACKGROUND * background
         return (np.where(known, mixed, background) / background).astype(np.float16)
 
     def _ungapped(
-        self, profile: Float[np.ndarray, "N_res 20"], blocks: Sequence[_Columns]
+        self, profile: Float[np.ndarray, "N_res 20"]
     ) -> tuple[Float[np.ndarray, "N_chain"], Float[np.ndarray, "N_chain"]]:
         """The best gapless score of every chain, for the query and for the query read backwards."""
         forward: list[np.ndarray] = []
         backward: list[np.ndarray] = []
-        for block in blocks:
+        for block in self._blocks():
             scores = block.scores(profile)
             forward.append(_best_diagonal(scores, block.starts))
             backward.append(_best_diagonal(scores[::-1], block.starts))
         return np.concatenate(forward), np.concatenate(backward)
 
     def _gapped(
-        self, profile: Float[np.ndarray, "N_res 20"], chains: Int[np.ndarray, "N_chosen"], blocks: Sequence[_Columns]
+        self, profile: Float[np.ndarray, "N_res 20"], chains: Int[np.ndarray, "N_chosen"]
     ) -> Float[np.ndarray, "N_chosen"]:
         """The best score with gaps of some chains."""
-        first = np.array([block.chains[0] for block in blocks])
-        of_block = [blocks[number] for number in np.searchsorted(first, chains, side="right") - 1]
-        odds = [_cut(block, int(chain)) for block, chain in zip(of_block, chains, strict=True)]
-        lengths = np.cumsum([len(part) for part in odds])
-        parts = np.split(np.arange(len(chains)), np.flatnonzero(np.diff(lengths // _BLOCK_RESIDUES)) + 1)
-        joined = (_joined(chains[part], [odds[number] for number in part]) for part in parts)
-        return np.concatenate([_best_local(block.scores(profile), block.starts) for block in joined])
+        blocks = self._in_blocks(chains, self._stored)
+        return np.concatenate([_best_local(block.scores(profile), block.starts) for block in blocks])
 
     def _aligned(
         self, query: Query, profile: Float[np.ndarray, "N_res 20"], chain: int, e_value: float, score: float
     ) -> LibraryHit | None:
         """The hit with its alignment; None where no pair is likely enough."""
-        scores = _joined(np.array([chain]), [self._odds(chain)]).scores(profile)[:, 1:-1]
-        probabilities = pair_probabilities(scores, gap_open=GAP_OPEN, gap_extend=GAP_EXTEND)
+        probabilities = pair_probabilities(
+            _bits(profile, self._stored(chain)), gap_open=GAP_OPEN, gap_extend=GAP_EXTEND
+        )
         pairs = most_accurate_pairs(probabilities)
         if not len(pairs[0]):
             return None
@@ -178,10 +188,13 @@ def _joined(chains: Int[np.ndarray, "N_chain"], odds: Sequence[Float[np.ndarray,
     )
 
 
-def _cut(block: _Columns, chain: int) -> Float[np.ndarray, "N_res 20"]:
-    number = chain - int(block.chains[0])
-    ends = np.append(block.starts, len(block.odds) - 1)
-    return block.odds[ends[number] + 1 : ends[number + 1]]
+def _bits(
+    profile: Float[np.ndarray, "N_res 20"], odds: Float[np.ndarray, "N_place 20"]
+) -> Float[np.ndarray, "N_res N_place"]:
+    bits = profile @ odds.astype(np.float32).T
+    np.log2(bits, out=bits)
+    bits -= SHIFT
+    return bits
 
 
 def _best(scores: Float[np.ndarray, "N_chain"]) -> Int[np.ndarray, "N_chosen"]:
@@ -207,35 +220,24 @@ def _best_diagonal(
 def _best_local(
     scores: Float[np.ndarray, "N_res N_place"], starts: Int[np.ndarray, "N_chain"]
 ) -> Float[np.ndarray, "N_chain"]:
-    """The best local alignment of each chain."""
-    best = np.zeros(scores.shape[1])
-    for row in _local_rows(scores, starts):
-        np.maximum(best, row, out=best)
-    return np.maximum.reduceat(best, starts)
-
-
-def _local_rows(
-    scores: Float[np.ndarray, "N_res N_place"], starts: Int[np.ndarray, "N_chain"]
-) -> Iterator[Float[np.ndarray, "N_place"]]:
-    """For each residue of the query the best score of an alignment that ends there, at each place; 0 between the chains."""
+    """The score of the best local alignment of each chain."""
     num_res, num_places = scores.shape
     between = np.append(starts, num_places - 1)
     ramp = np.zeros(num_places)
     ramp[between] = 1.0 + num_res * max(float(scores.max()), 0.0)  # lifts every chain above all gaps of those before it
     ramp = np.cumsum(ramp) + GAP_EXTEND * np.arange(num_places)
-    best = np.zeros(num_places)
+    ended, best = np.zeros(num_places), np.zeros(num_places)  # alignments that end in a place; the best so far
     skipping = np.full(num_places, _BETWEEN)  # alignments that end in residues of the query without partner
     for row in scores:
-        skipping = np.maximum(skipping - GAP_EXTEND, best - GAP_OPEN)
+        skipping = np.maximum(skipping - GAP_EXTEND, ended - GAP_OPEN)
         paired = row.astype(np.float64)
-        paired[1:] += best[:-1]
-        best = np.maximum(np.maximum(paired, skipping), 0.0)
-        opened = (
-            np.maximum.accumulate(best + ramp) - ramp - GAP_OPEN
-        )  # a gap in the query that goes on to the next place
-        best[1:] = np.maximum(best[1:], opened[:-1])
-        best[between] = 0.0
-        yield best
+        paired[1:] += ended[:-1]
+        ended = np.maximum(np.maximum(paired, skipping), 0.0)
+        gap = np.maximum.accumulate(ended + ramp) - ramp - GAP_OPEN  # in the query, going on to the next place
+        ended[1:] = np.maximum(ended[1:], gap[:-1])
+        ended[between] = 0.0
+        np.maximum(best, ended, out=best)
+    return np.maximum.reduceat(best, starts)
 
 
 def _fitted_line(null: Float[np.ndarray, "N"]) -> tuple[float, float] | None:

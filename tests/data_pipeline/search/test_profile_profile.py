@@ -89,12 +89,11 @@ def test_a_family_is_found_by_its_profile_where_the_sequence_is_of_no_use(librar
         best = search.search(_query(sequence), profile)[0]
         assert (best.chain, best.name) == (chain, library.chain_names[chain]) and best.e_value < 1e-6
         assert best.coverage > 0.9 and np.array_equal(best.query_index, best.chain_index)
-        equal = [sequence[i] == library.chain_sequences[chain][j] for i, j in zip(*_pairs(best), strict=True)]
+        equal = [
+            sequence[i] == library.chain_sequences[chain][j]
+            for i, j in zip(best.query_index, best.chain_index, strict=True)
+        ]
         assert best.identity == pytest.approx(np.mean(equal))
-
-
-def _pairs(hit):
-    return hit.query_index, hit.chain_index
 
 
 def test_gaps_are_found_where_they_were_planted(library, search):
