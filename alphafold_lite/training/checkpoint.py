@@ -18,6 +18,7 @@ from torch import Tensor
 from alphafold_lite.common.errors import InputError
 from alphafold_lite.training.ema import Ema
 from alphafold_lite.training.flat import FlatParameters
+from alphafold_lite.training.muon import Muon
 from alphafold_lite.training.optimizer import Adam
 
 FOLDER = "checkpoints"
@@ -33,7 +34,7 @@ class Progress:
     step: int  # steps done, of which `skipped` changed nothing
     samples: int  # position in the data
     skipped: int
-    updates: int  # of Adam
+    updates: int  # of the parameters
     seed: int
 
 
@@ -42,15 +43,14 @@ class State:
     """Everything that a step changes."""
 
     flat: FlatParameters
-    adam: Adam
+    optimizer: Adam | Muon
     ema: Ema
 
     def tensors(self) -> dict[str, Tensor]:
         """The vectors by name, each apart from the others."""
         return {
             "parameters": self.flat.values,
-            "adam_mean": self.adam.mean,
-            "adam_square": self.adam.square,
+            **self.optimizer.tensors(),
             "average": self.ema.average,
         }
 
@@ -111,7 +111,7 @@ def load_state(folder: Path, state: State) -> Progress:
                 target.copy_(tensors[name])
     except (OSError, SafetensorError, KeyError) as error:
         raise _damaged(folder, error) from error
-    state.adam.steps = progress.updates
+    state.optimizer.steps = progress.updates
     return progress
 
 

@@ -155,7 +155,11 @@ class StepConfig:
 class OptimizerConfig:
     """Adam, learning rate over samples, moving average of the parameters (supplement 1.11.3 and 1.11.7)."""
 
+    method: Literal["adam", "muon"] = (
+        "adam"  # muon: for the matrices inside the network, which AlphaFold 2 does not have
+    )
     learning_rate: float = 1e-3
+    momentum: float = 0.95  # of muon
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-6
@@ -173,6 +177,8 @@ class OptimizerConfig:
         _check_positive("optimizer.learning_rate", self.learning_rate)
         if not 0 <= self.ema_decay < 1:
             raise InputError("optimizer.ema_decay from 0 to below 1", str(self.ema_decay), "correct the value")
+        if not 0 <= self.momentum < 1:
+            raise InputError("optimizer.momentum from 0 to below 1", str(self.momentum), "correct the value")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

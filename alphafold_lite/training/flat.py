@@ -1,4 +1,4 @@
-"""All parameters of a network in one vector, their gradients in another: clipping, averaging, Adam and checkpoints become a few operations."""
+"""All parameters of a network in one vector, their gradients in another: clipping, averaging, the optimizer and checkpoints become a few operations."""
 
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ class Span:
     name: str
     start: int
     stop: int
+    shape: tuple[int, ...]
 
 
 class FlatParameters:
@@ -28,7 +29,8 @@ class FlatParameters:
         for _, parameter in named:
             ends.append(ends[-1] + parameter.numel())
         self.spans = tuple(
-            Span(name=name, start=a, stop=b) for (name, _), a, b in zip(named, ends, ends[1:], strict=False)
+            Span(name=name, start=a, stop=b, shape=tuple(parameter.shape))
+            for (name, parameter), a, b in zip(named, ends, ends[1:], strict=False)
         )
         first = named[0][1]
         self.values = first.detach().new_empty(ends[-1])

@@ -20,6 +20,7 @@ from alphafold_lite.training.distributed import World, check_shares
 from alphafold_lite.training.ema import Ema
 from alphafold_lite.training.flat import FlatParameters
 from alphafold_lite.training.loader import MicroBatches, Place, load, places_of_step
+from alphafold_lite.training.muon import Muon
 from alphafold_lite.training.optimizer import Adam
 from alphafold_lite.training.randomness import seed_torch
 from alphafold_lite.training.records import VALIDATION, Averages, Display, Recorder, Silent, read_metrics
@@ -121,14 +122,14 @@ class Run:
         outcome = self.gradients.compute(config, step, numbered)
         state, skipped = self.state, self.progress.skipped + bool(outcome.problems)
         if not outcome.problems:
-            state.adam.update(state.flat.gradient, learning_rate(self.config, step))
-            state.ema.update(state.flat.values, ema_weight(config.optimizer, state.adam.steps))
+            state.optimizer.update(state.flat.gradient, learning_rate(self.config, step))
+            state.ema.update(state.flat.values, ema_weight(config.optimizer, state.optimizer.steps))
         self.progress = replace(
             self.progress,
             step=step + 1,
             samples=samples_before(self.config, step + 1),
             skipped=skipped,
-            updates=state.adam.steps,
+            updates=state.optimizer.steps,
         )
         if outcome.problems:
             self._report_skipped(outcome, recorder)
@@ -188,7 +189,10 @@ def build_state(config: TrainingConfig, start: str | None, device: torch.device)
         parameters.load_start(model, start, config.name)
     lora.adapt(model, config.adaptation, seed=config.run.seed)
     flat = FlatParameters(model)
-    return model, State(flat=flat, adam=Adam(flat.values, config.optimizer), ema=Ema(flat.values))
+    optimizer = (
+        Muon(flat, config.optimizer) if config.optimizer.method == "muon" else Adam(flat.values, config.optimizer)
+    )
+    return model, State(flat=flat, optimizer=optimizer, ema=Ema(flat.values))
 
 
 def set_up_arithmetic(config: TrainingConfig) -> None:

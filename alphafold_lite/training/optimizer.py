@@ -19,6 +19,10 @@ class Adam:
         self.square = torch.zeros_like(values)
         self.steps = 0
 
+    def tensors(self) -> dict[str, Tensor]:
+        """What it keeps from step to step, by name."""
+        return {"adam_mean": self.mean, "adam_square": self.square}
+
     @torch.no_grad()
     def update(self, gradient: Float[Tensor, "num_parameters"], rate: float) -> None:
         """values - rate * mean / (sqrt(square) + epsilon), both moments corrected for their start from zero."""

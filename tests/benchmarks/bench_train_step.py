@@ -47,7 +47,7 @@ def main() -> None:
         began = time.perf_counter()
         batches = [(p.number, dataset[p].map(lambda t: t.to(device))) for p in places_of_step(config, number)]
         outcome = gradients.compute(config, number, batches)
-        state.adam.update(state.flat.gradient, 1e-4)
+        state.optimizer.update(state.flat.gradient, 1e-4)
         state.ema.update(state.flat.values, 1e-3)
         if not np.isfinite(outcome.means[LOSS]):
             raise SystemExit("the loss is not finite")

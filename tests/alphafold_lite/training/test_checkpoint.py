@@ -17,7 +17,7 @@ PROGRESS = Progress(step=7, samples=28, skipped=1, updates=6, seed=3)
 
 def make_state(size=5, fill=1.0):
     flat = FlatParameters(torch.nn.Linear(size, 2))
-    state = State(flat=flat, adam=Adam(flat.values, OptimizerConfig()), ema=Ema(flat.values))
+    state = State(flat=flat, optimizer=Adam(flat.values, OptimizerConfig()), ema=Ema(flat.values))
     for number, vector in enumerate(state.tensors().values()):
         vector.copy_(torch.arange(vector.numel()) + fill * number)
     return state
@@ -28,7 +28,7 @@ def test_everything_comes_back(tmp_path):
     folder = save_state(tmp_path, saved, PROGRESS, keep=2)
     assert load_state(folder, loaded) == PROGRESS
     assert all(torch.equal(a, b) for a, b in zip(saved.tensors().values(), loaded.tensors().values(), strict=True))
-    assert loaded.adam.steps == 6
+    assert loaded.optimizer.steps == 6
 
 
 def test_equal_states_give_equal_bytes(tmp_path):

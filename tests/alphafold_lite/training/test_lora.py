@@ -97,7 +97,7 @@ def test_frozen_parts_are_left_out_of_the_vector(sets, freeze, moved, still):
     sums = GradientSum(model, state.flat, World())
     assert sums.compute(config, 0, first_batch(config, sets)).problems == ()
     assert state.flat.gradient.abs().max() > 0
-    state.adam.update(state.flat.gradient, 0.1)
+    state.optimizer.update(state.flat.gradient, 0.1)
     assert all(torch.equal(dict(model.named_parameters())[name], value) for name, value in before.items())
 
 
@@ -113,7 +113,7 @@ def test_with_a_frozen_backbone_only_side_chains_learn(sets):
     before = structure()
     sums = GradientSum(model, state.flat, World())
     assert sums.compute(config, 0, first_batch(config, sets)).problems == ()
-    state.adam.update(state.flat.gradient, 0.1)
+    state.optimizer.update(state.flat.gradient, 0.1)
     after = structure()
     assert torch.equal(after.structure.frames[-1].translation, before.structure.frames[-1].translation)
     assert torch.equal(after.logits.plddt, before.logits.plddt)

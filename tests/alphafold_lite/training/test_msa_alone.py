@@ -88,7 +88,7 @@ def test_it_learns(sets):
         state.flat.zero_gradient()
         found = msa_alone.losses(msa_alone.backbone_angles(model, batch.passes[-1]), batch.targets, config.loss)
         found.total.sum().backward()
-        state.adam.update(state.flat.gradient, learning_rate(config, step))
+        state.optimizer.update(state.flat.gradient, learning_rate(config, step))
         losses.append(float(found.terms["backbone_angles"].mean()))
     assert losses[-1] < 0.7 * losses[0]
 

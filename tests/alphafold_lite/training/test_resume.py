@@ -45,8 +45,11 @@ def content(folder: Path, step: int) -> list[bytes]:
     return [(place / name).read_bytes() for name in (checkpoint.TENSORS, checkpoint.VALUES)]
 
 
-def test_twenty_steps_kill_and_resume_to_forty_give_the_bytes_of_forty_straight(data, tmp_path):
-    changes = ("run.checkpoint_every=20", "data.masked_fraction=0.15", "model.evoformer.pair_dropout=0.25")
+@pytest.mark.parametrize("method", ["adam", "muon"])
+def test_twenty_steps_kill_and_resume_to_forty_give_the_bytes_of_forty_straight(data, tmp_path, method):
+    changes = (
+        "run.checkpoint_every=20", "data.masked_fraction=0.15", "model.evoformer.pair_dropout=0.25", f"optimizer.method={method}",
+    )  # fmt: skip
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     assert command_line(arguments(straight, data, *changes, steps=40)) == 0
 
