@@ -62,7 +62,10 @@ def write_names(path: Path, names: list[str]) -> Path:
 
 def base_run(args: argparse.Namespace, held_out: Path) -> Path:
     """A short run in two parts, as scripts/train_default.sh has them, that has never seen the family; returns its parameters."""
-    shared = [f"data.crop_size={args.crop}", "data.shares=[0.8, 0.2]", "stages=[]", "run.validate_every=0"]
+    shared = [
+        f"data.crop_size={args.crop}", "data.shares=[0.8, 0.2]", "stages=[]", "run.validate_every=0",
+        "step.batch_size=4", "step.micro_batch=4", "optimizer.method=adam",
+    ]  # fmt: skip
     start, run = args.out / "base_start", args.out / "base"
     train(args, start, held_out, args.start_steps, [*shared, *START, *args.base_set])
     train(
