@@ -153,11 +153,9 @@ class StepConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OptimizerConfig:
-    """Adam, learning rate over samples, moving average of the parameters (supplement 1.11.3 and 1.11.7)."""
+    """Adam or Muon, learning rate over samples, moving average of the parameters (supplement 1.11.3 and 1.11.7)."""
 
-    method: Literal["adam", "muon"] = (
-        "adam"  # muon: for the matrices inside the network, which AlphaFold 2 does not have
-    )
+    method: Literal["adam", "muon"] = "adam"  # muon: for matrices inside the network; AlphaFold 2 has Adam alone
     learning_rate: float = 1e-3
     momentum: float = 0.95  # of muon
     beta1: float = 0.9

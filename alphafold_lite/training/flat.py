@@ -16,6 +16,10 @@ class Span:
     stop: int
     shape: tuple[int, ...]
 
+    def of(self, vector: Tensor) -> Tensor:
+        """The parameter's part of a vector, in its shape; a view."""
+        return vector[self.start : self.stop].view(self.shape)
+
 
 class FlatParameters:
     """Takes over the parameters of a network that learn (`requires_grad`): afterwards each is a view into `values`, its gradient a view into `gradient`.
@@ -36,10 +40,10 @@ class FlatParameters:
         self.values = first.detach().new_empty(ends[-1])
         self.gradient = torch.zeros_like(self.values)
         for (_, parameter), span in zip(named, self.spans, strict=True):
-            part = self.values[span.start : span.stop].view_as(parameter)
+            part = span.of(self.values)
             part.copy_(parameter.detach())
             parameter.data = part
-            parameter.grad = self.gradient[span.start : span.stop].view_as(parameter)
+            parameter.grad = span.of(self.gradient)
 
     def zero_gradient(self) -> None:
         """Before the backward pass of a sample."""
@@ -47,7 +51,7 @@ class FlatParameters:
 
     def culprits(self, vector: Tensor) -> list[str]:
         """Names of the parameters where the vector is not finite."""
-        return [span.name for span in self.spans if not bool(torch.isfinite(vector[span.start : span.stop]).all())]
+        return [span.name for span in self.spans if not bool(torch.isfinite(span.of(vector)).all())]
 
 
 def clip_factor(norm: Float[Tensor, ""], limit: float) -> Float[Tensor, ""]:

@@ -42,7 +42,7 @@ class Muon:
             if _is_inside(span):
                 short, long = sorted(span.shape)
                 self.matrices.setdefault((short, long), []).append(span)
-                self.inside[span.start : span.stop] = True
+                span.of(self.inside).fill_(True)  # noqa: FBT003 - PyTorch's own signature
 
     @property
     def steps(self) -> int:
@@ -67,8 +67,7 @@ class Muon:
         for (_, long), spans in self.matrices.items():
             directions = orthogonal(_stack(ahead, spans))
             for span, direction in zip(spans, directions, strict=True):
-                part = self.adam.values[span.start : span.stop].view(span.shape)
-                part.add_(_lying(direction, span), alpha=-rate * _STEP * long**0.5)
+                span.of(self.adam.values).add_(_lying(direction, span), alpha=-rate * _STEP * long**0.5)
 
 
 @torch.no_grad()
@@ -92,7 +91,7 @@ def _is_inside(span: Span) -> bool:
 
 
 def _stack(vector: Float[Tensor, "num_parameters"], spans: Sequence[Span]) -> Float[Tensor, "batch short long"]:
-    return torch.stack([_lying(vector[span.start : span.stop].view(span.shape), span) for span in spans])
+    return torch.stack([_lying(span.of(vector), span) for span in spans])
 
 
 def _lying(matrix: Tensor, span: Span) -> Tensor:

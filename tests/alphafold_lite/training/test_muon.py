@@ -39,7 +39,7 @@ def test_a_matrix_keeps_its_singular_vectors_and_loses_their_sizes():
 def test_matrices_move_as_with_pytorch():
     torch.manual_seed(0)
     flat = flat_of(trunk_weight=(24, 40), other_weight=(40, 24), square_weight=(16, 16))
-    theirs = [torch.nn.Parameter(flat.values[s.start : s.stop].view(s.shape).clone()) for s in flat.spans]
+    theirs = [torch.nn.Parameter(s.of(flat.values).clone()) for s in flat.spans]
     muon, before = Muon(flat, CONFIG), flat.values.clone()
     reference = torch.optim.Muon(theirs, lr=0.1, weight_decay=0.0, momentum=0.95, adjust_lr_fn="match_rms_adamw")
     for step in range(8):
@@ -47,7 +47,7 @@ def test_matrices_move_as_with_pytorch():
         muon.update(gradient, 0.1 / (1 + step))
         reference.param_groups[0]["lr"] = 0.1 / (1 + step)
         for parameter, s in zip(theirs, flat.spans, strict=True):
-            parameter.grad = gradient[s.start : s.stop].view(s.shape).clone()
+            parameter.grad = s.of(gradient).clone()
         reference.step()
     moved = flat.values - before
     expected = torch.cat([parameter.detach().flatten() for parameter in theirs]) - before
