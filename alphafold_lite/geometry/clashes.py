@@ -50,8 +50,19 @@ def pair_distances(
     first: Float[Tensor, "*batch m 3"], second: Float[Tensor, "*batch n 3"]
 ) -> Float[Tensor, "*batch m n"]:
     """All distances, without the cancellation of the matrix product form; the gradient at coincident atoms is 0. Å."""
-    exact = torch.cdist(first, second, compute_mode="donot_use_mm_for_euclid_dist")
-    return torch.sqrt(DISTANCE_EPSILON + exact.square())
+    if first.is_cuda:  # where cdist takes a block of threads for each pair
+        squared = squared_by_coordinate(first, second)
+    else:
+        squared = torch.cdist(first, second, compute_mode="donot_use_mm_for_euclid_dist").square()
+    return torch.sqrt(DISTANCE_EPSILON + squared)
+
+
+def squared_by_coordinate(
+    first: Float[Tensor, "*batch m 3"], second: Float[Tensor, "*batch n 3"]
+) -> Float[Tensor, "*batch m n"]:
+    """All squared distances, a coordinate at a time; Å²."""
+    x, y, z = (a[..., :, None] - b[..., None, :] for a, b in zip(first.unbind(-1), second.unbind(-1), strict=True))
+    return x.square() + y.square() + z.square()
 
 
 def _near_pairs(

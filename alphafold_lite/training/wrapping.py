@@ -13,7 +13,7 @@ from alphafold_lite.kernels.reference import reference
 from alphafold_lite.model.alphafold import AlphaFold, build
 from alphafold_lite.model.config import ModelConfig
 from alphafold_lite.training.config import StepConfig
-from alphafold_lite.training.fused import fuse_triangles
+from alphafold_lite.training.fused import fuse_points, fuse_triangles
 
 SHAPES_COMPILED = 64  # crop sizes times numbers of rows times with and without gradients
 
@@ -25,6 +25,8 @@ def build_for_training(config: ModelConfig, step: StepConfig, device: torch.devi
         torch._dynamo.config.recompile_limit = SHAPES_COMPILED  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
     if step.fuse_triangles:
         fuse_triangles(model, compiled=step.compile_triangles)
+    if device.type == "cuda":
+        fuse_points(model)
     for block in trunk_blocks(model):
         wrap(block, compiled=step.compile_blocks, checkpointed=step.checkpoint_blocks)
     if not step.end_to_end:

@@ -84,5 +84,12 @@ class InvariantPointAttention(nn.Module):
             q_all, k_all = (
                 (head.sqrt()[:, None, None] * p).transpose(-3, -4).flatten(-2) for p in (q_points, k_points)
             )
-            logits = logits - torch.cdist(q_all, k_all, compute_mode="donot_use_mm_for_euclid_dist").square()
+            logits = logits - self.squared_distances(q_all, k_all)
         return logits
+
+    @staticmethod
+    def squared_distances(
+        a: Float[Tensor, "*batch N_res c"], b: Float[Tensor, "*batch N_res c"]
+    ) -> Float[Tensor, "*batch N_res N_res"]:
+        """Of all pairs, summed over the points of a head."""
+        return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()

@@ -57,6 +57,18 @@ def _clashes_by_loops(aatype, index, positions, exists, overlap):
     return loss, clash, loss.sum() / 2 / (count + 1e-6)
 
 
+def test_distances_by_coordinate_are_those_of_cdist_with_a_gradient_where_atoms_coincide():
+    generator = torch.Generator().manual_seed(5)
+    first, second = (10 * torch.randn(2, n, 3, generator=generator) for n in (4, 6))
+    second[0, 1] = first[0, 2]
+    first.requires_grad_()
+    squared = clashes.squared_by_coordinate(first, second)
+    assert torch.allclose(squared, torch.cdist(first.double(), second.double()).square().float(), rtol=1e-4)
+    (by_coordinate,) = torch.autograd.grad(torch.sqrt(clashes.DISTANCE_EPSILON + squared).sum(), first)
+    (by_cdist,) = torch.autograd.grad(clashes.pair_distances(first, second).sum(), first)
+    assert torch.allclose(by_coordinate, by_cdist, atol=1e-5)
+
+
 def test_clashes_are_those_of_the_definition():
     arrays = _shaken("multiple_disulfides_target", noise=2.0, count=16)
     arrays[3][4] = 0  # a residue without atoms

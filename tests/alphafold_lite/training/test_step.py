@@ -6,6 +6,7 @@ from alphafold_lite.model.alphafold import AlphaFold
 from alphafold_lite.training import step as step_module
 from alphafold_lite.training.config import StepConfig
 from alphafold_lite.training.distributed import World
+from alphafold_lite.training.fused import fuse_points
 from alphafold_lite.training.loader import MicroBatches
 from alphafold_lite.training.losses import compute_losses
 from alphafold_lite.training.plan import num_passes
@@ -100,6 +101,16 @@ def test_fused_triangles_give_the_same_gradient(sets):
     (first, a), (second, b) = (compute(small_config(f"step.fuse_triangles={on}"), sets) for on in (True, False))
     assert first.means == pytest.approx(second.means, rel=1e-5)
     assert relative(a, b) < 1e-4
+
+
+def test_point_distances_by_product_give_the_same_gradient(sets):
+    config = small_config(*QUIET)
+    first, a = compute(config, sets)
+    flat, total = gradients(config)
+    fuse_points(total.model)
+    second = total.compute(config, 0, numbered(MicroBatches(config, sets), config, 0))
+    assert first.means == pytest.approx(second.means, rel=1e-4)
+    assert not torch.equal(a, flat.gradient) and relative(a, flat.gradient) < 1e-3
 
 
 def test_triangles_are_compiled_only_while_the_network_trains(monkeypatch):
