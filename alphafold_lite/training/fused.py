@@ -4,8 +4,6 @@ Triangle multiplication: one matrix product for its five projections, masks in t
 layout. Distances between points in invariant point attention, on a GPU: by a matrix product.
 """
 
-from functools import partial
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -36,12 +34,13 @@ def fuse_triangles(model: nn.Module, *, compiled: bool = False) -> None:
     """Let every triangle multiplication of the network run in this form; `compiled` while it trains, when shapes are few."""
     in_training = torch.compile(multiply_triangles, dynamic=False) if compiled else multiply_triangles
 
-    def run(module: TriangleMultiplication, z: Tensor, mask: Tensor) -> Tensor:
-        return (in_training if module.training else multiply_triangles)(module, z, mask)
+    class Fused(TriangleMultiplication):  # of one class, so that compiled blocks share their code
+        def forward(self, z: Tensor, mask: Tensor) -> Tensor:
+            return (in_training if self.training else multiply_triangles)(self, z, mask)
 
     for module in model.modules():
         if isinstance(module, TriangleMultiplication):
-            module.forward = partial(run, module)
+            module.__class__ = Fused
 
 
 def squared_distances(

@@ -131,6 +131,23 @@ def test_triangles_are_compiled_only_while_the_network_trains(monkeypatch):
     assert torch.equal(triangle(z, mask), seen) and called == [True]
 
 
+def test_compiled_blocks_share_their_code(sets, monkeypatch):
+    compile_with, graphs = torch.compile, []
+
+    def backend(graph, inputs):
+        graphs.append(len(inputs))
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", lambda function, *, dynamic: compile_with(function, backend=backend))
+    torch._dynamo.reset()
+    switches = ("step.compile_blocks=true", "step.fuse_triangles=true", "step.max_recycles=0", "data.inputs.sampled=0")
+    config = small_config(
+        "model.evoformer.num_blocks=3", "data.templates.none=1", "data.templates.corrupted=0", *switches
+    )
+    compute(config, sets)
+    assert len(graphs) == 1
+
+
 def test_compiled_triangles_need_fused_ones():
     with pytest.raises(InputError, match="step.fuse_triangles"):
         StepConfig(compile_triangles=True)
