@@ -93,17 +93,17 @@ def gpu_single() -> TrainingConfig:
 def lite() -> TrainingConfig:
     """The bundled default model: `cpu_small` that also learns from the relatives which a search of the embedded library finds.
 
-    Half of its blocks, since recycling passes them four times when it predicts, and twice the samples a second are worth more; the template
-    stack has no triangle attention, a quarter of its cost. Twice the structure layers, which share their parameters and cost an eighth of the
-    samples a second: with four, coordinates stayed behind the distogram between close neighbours. Nothing is dropped out: such a network has
-    more to learn than it can overfit.
+    The template stack has no triangle attention, a quarter of its cost. Twice the structure layers, which share their parameters and cost an
+    eighth of the samples a second: with four, coordinates stayed behind the distogram between close neighbours. Nothing is dropped out: such a
+    network has more to learn than it can overfit.
 
-    Made for three data files in this order: backbones, all-atom chains, families with alignments. Starts from a run without trunk blocks
-    (`scripts/train_default.sh`), in which the structure module learns to follow templates, and one of the MSA track by itself, which learns
-    the local structure. Batches of 16 take half the time a sample of batches of 4.
+    Made for three data files in this order: backbones, all-atom chains, families with alignments. `scripts/train_default.sh` begins with a run
+    without trunk blocks, in which the structure module learns to follow templates, and one of the MSA track by itself, which learns the local
+    structure; then come the stages, the first four with four trunk blocks, and four more on top of them from the fifth on. Batches of 16 take
+    half the time a sample of batches of 4; those of 64 fill a GPU, where passes of `step.micro_batch` 64 do.
     """
     config = cpu_small()
-    model = small_model(num_blocks=4, pair=64, msa=64, structure_layers=8, template_blocks=1)
+    model = small_model(num_blocks=8, pair=64, msa=64, structure_layers=8, template_blocks=1)
     model = replace(model, heads=replace(model.heads, backbone_angle_bins=12))
     assert model.template is not None
     return replace(
@@ -126,7 +126,7 @@ def lite() -> TrainingConfig:
         validation=ValidationConfig(
             count=40, max_length=160, num_recycles=1, templates=("none", "homologues"), inputs="carried"
         ),
-        run=RunConfig(steps=9_200, validate_every=250, checkpoint_every=100, log_every=25),
+        run=RunConfig(steps=7_000, validate_every=250, checkpoint_every=100, log_every=25),
         stages=(
             Stage(
                 first_step=1_600,
@@ -145,6 +145,9 @@ def lite() -> TrainingConfig:
                 ),
             ),
             Stage(first_step=4_450, settings=("data.crop_size=128",)),
+            Stage(first_step=4_600, settings=("data.crop_size=96", "step.batch_size=64", "step.max_recycles=0")),
+            Stage(first_step=5_025, settings=("data.crop_size=128", "step.max_recycles=1")),
+            Stage(first_step=5_314, settings=("data.crop_size=192",)),
         ),
     )  # fmt: skip
 

@@ -76,24 +76,31 @@ def test_it_goes_on_from_what_is_kept(tree):
 
 def test_from_scratch_it_starts_without_trunk_and_ends_with_its_own_predictions(tree):
     state = tree.parent / "state"
-    start, local, trunk, (command, predicted), further = calls(tree, FROM_SCRATCH="1")
-    trained = (start, local, trunk, further)
+    start, local, trunk, *later = calls(tree, FROM_SCRATCH="1")
+    predictions, further = later[::2], later[1::2]
+    trained = (start, local, trunk, *further)
     runs = [given(arguments, "--out-dir") for _, arguments in trained]
-    assert runs == [str(state / name) for name in ("lite_start", "lite_local", "lite", "lite_3900")]
+    assert runs == [str(state / name) for name in ("lite_start", "lite_local", "lite", "lite_3900", "lite_4600")]
     assert "model.evoformer.num_blocks=0" in start[1] and "--init-from" not in start[1]
     assert [given(arguments, "--init-from") for _, arguments in trained[1:]] == runs[:-1]
     assert "step.msa_alone=true" in local[1]
-    assert command == "distill" and given(predicted, "--params") == f"{runs[2]}/average.safetensors"
-    assert given(predicted, "--out-dir") == given(further[1], "--distilled")
-    assert given(trunk[1], "--steps") == "3900" and "run.first_step=3900" in further[1]
-    assert [arguments[0] for _, arguments in calls(tree, FROM_SCRATCH="1")] == ["--resume"] * 4
+    before = trained[2:4]
+    for (command, predicted), (_, arguments), (_, earlier) in zip(predictions, further, before, strict=True):
+        assert (
+            command == "distill"
+            and given(predicted, "--params") == f"{given(earlier, '--out-dir')}/average.safetensors"
+        )
+        assert given(predicted, "--out-dir") == given(arguments, "--distilled")
+        assert f"run.first_step={given(earlier, '--steps')}" in arguments
+    assert ["model.evoformer.num_blocks=4" in arguments for _, arguments in (trunk, *further)] == [True, True, False]
+    assert [arguments[0] for _, arguments in calls(tree, FROM_SCRATCH="1")] == ["--resume"] * 5
 
 
 def test_what_it_sets_is_what_the_preset_can_do(tree):
-    """Every stage's settings fit, and the last stage begins where the script says so."""
+    """Every stage's settings fit, and stages begin where runs do."""
     runs = [arguments for command, arguments in calls(tree, FROM_SCRATCH="1") if command == "train"]
     for arguments in runs:
         changes = [value for option, value in pairwise(arguments) if option == "--set"]
         settings.override(presets.lite(), changes)
     starts = [stage.first_step for stage in presets.lite().stages]
-    assert int(given(runs[2], "--steps")) in starts
+    assert {int(given(arguments, "--steps")) for arguments in runs[2:4]} <= set(starts)
