@@ -6,8 +6,9 @@
 #
 # DATA holds pdb_subset/ and msa_families/. STATE (default: the user's cache folder) keeps hits, checkpoints and the record of the run.
 # Two processes of one CPU core each (torchrun) do 13 crops of 64 residues a second without recycling and with four structure layers, 5.2 of 96
-# and 3.2 of 128 with recycling and eight. Here one process runs; OMP_NUM_THREADS says how many cores it uses. An H100 does 180 crops of 96 without
-# recycling, 103 of 128 and 49 of 192 with it, with eight trunk blocks, 64 crops a pass (32 of 192) and `--workers 14`.
+# and 3.2 of 128 with recycling and eight. Here one process runs; OMP_NUM_THREADS says how many cores it uses. An H100 does 176 crops of 96 without
+# recycling, 102 of 128 and 49 of 192 with it, with eight trunk blocks, 64 crops a pass (32 of 192: `step.micro_batch` of the preset's stages, which
+# suits a CPU) and `--workers 14`. `scripts/training_bundle.py` takes the data to such a machine.
 set -euo pipefail
 data=${1:?"usage: scripts/train_default.sh DATA [STATE]"}
 state=${2:-${XDG_CACHE_HOME:-$HOME/.cache}/alphafold_lite/training}
@@ -82,7 +83,7 @@ train "$state/lite" --init-from "$state/lite_local" --steps 3900 --set "$four" -
 # where the preset has predictions among the samples
 further 3900 "$state/lite/average.safetensors" "$state/lite" --steps 4600 --set "$four" --set run.first_step=3900 --set optimizer.learning_rate=1.1e-3 \
     --set optimizer.warmup_samples=62400 --set optimizer.restart_warmup_samples=2000
-# four blocks more on top, which change nothing at first; better on a GPU: 10 minutes of an H100 for some five hours of two cores
+# four blocks more on top, which change nothing at first; better on a GPU: eight minutes of an H100 for some five hours of two cores
 further 4600 "$state/lite_3900/average.safetensors" "$state/lite_3900" --steps 5386 --set run.first_step=4600 --set optimizer.learning_rate=2.2e-3 \
     --set optimizer.warmup_samples=73600 --set optimizer.ema_decay=0.995 --set optimizer.restart_warmup_samples=1920 \
     --set 'data.shares=(0.63,0.32,0.05)'

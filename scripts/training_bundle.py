@@ -1,16 +1,18 @@
 """Everything that the default model is trained on as one small folder, for a machine that gets little data, such as a GPU lent for an hour.
 
-    python scripts/training_bundle.py pack DATA BUNDLE      # here: at most 15 MiB
-    python scripts/training_bundle.py unpack BUNDLE DATA    # there: then scripts/train_default.sh DATA
+    python scripts/training_bundle.py pack DATA BUNDLE [--searched STATE/searched/allatom_train.npz]    # here: at most 15 MiB
+    python scripts/training_bundle.py unpack BUNDLE DATA    # there: then scripts/train_default.sh DATA DATA
 
 Backbones and profiles of the training chains are not packed: the embedded library has them (backbones within some 0.03 A, profiles of three
-bits), and `unpack` writes them out as a set.
+bits), and `unpack` writes them out as a set; it needs NumPy and the package's own code, no search program. With `--searched` (what
+`scripts/align_training_set.py` made) the all-atom chains travel with their alignments, so that nothing is searched there.
 """
 
 import argparse
 import gzip
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,23 +20,22 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from alphafold_lite.common.errors import InputError
-from alphafold_lite.finetune.prepare import library_arrays
 from alphafold_lite.outputs.files import write_atomic, write_npz
-from alphafold_lite.training.chains import ChainSet
+from alphafold_lite.training.chains import ChainSet, library_arrays
 from alphafold_lite.weights.npz import read_npz
 from data_pipeline.library.library import Library
 
 MOST_BYTES = 15 * 2**20
-MOST_ROWS = 512  # of an alignment; a sample reads fewer
+MOST_ROWS = 64  # of an alignment; a sample reads some 20 of them
 ABOUT = "backbone_train_about.npz"  # what the library does not tell of its chains
-SETS = "pdb_subset/allatom_train.npz", "pdb_subset/backbone_valid.npz", "msa_families/structures_train.npz"
-NAMES = "pdb_subset/ordinary_valid.txt"
-ALIGNMENTS = "msa_families"
+ALL_ATOM, VALIDATION, FAMILIES = "allatom_train.npz", "backbone_valid.npz", "structures_train.npz"
+NAMES = "ordinary_valid.txt"
+SUBSET, ALIGNED, SEARCHED = "pdb_subset", "msa_families", "searched"
 
 
-def pack(data: Path, bundle: Path) -> None:
+def pack(data: Path, bundle: Path, searched: Path | None = None) -> None:
     """Write the bundle's files."""
-    chains = ChainSet.open(data / "pdb_subset" / "backbone_train.npz")
+    chains = ChainSet.open(data / SUBSET / "backbone_train.npz")
     known = frozenset(Library.embedded().chain_names)
     if missing := [name for name in chains.ids if name not in known]:
         raise InputError("training chains that are in the embedded library", missing[0], "pack the data as it is")
@@ -42,19 +43,37 @@ def pack(data: Path, bundle: Path) -> None:
     if chains.contacts is not None:
         about["contacts"] = chains.contacts.astype(np.float16)
     write_npz(bundle / ABOUT, about)
-    structures = read_npz(data / "msa_families" / "structures_train.npz")
+    copy(data, bundle, (f"{SUBSET}/{VALIDATION}", f"{SUBSET}/{NAMES}", f"{ALIGNED}/{FAMILIES}"))
+    structures = read_npz(data / ALIGNED / FAMILIES)
     pairs = zip(structures["family"], structures["id"], strict=True)
-    for name in (*SETS, NAMES):
-        (bundle / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(data / name, bundle / name)
-    for name in (f"{ALIGNMENTS}/{family}.{name}.a3m.gz" for family, name in pairs):
-        if (data / name).is_file():
-            records = gzip.decompress((data / name).read_bytes()).split(b"\n>")[:MOST_ROWS]
-            write_atomic(bundle / name, gzip.compress(b"\n>".join(records) + b"\n", mtime=0))
+    thin(data / ALIGNED, bundle / ALIGNED, (f"{family}.{name}.a3m.gz" for family, name in pairs))
+    if searched is None:
+        copy(data, bundle, (f"{SUBSET}/{ALL_ATOM}",))
+    else:
+        (bundle / SEARCHED).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(searched, bundle / SEARCHED / ALL_ATOM)
+        thin(searched.parent, bundle / SEARCHED, (str(name) for name in read_npz(searched)["alignment"]))
     size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
     print(f"{bundle}: {size / 2**20:.1f} MiB")
     if size > MOST_BYTES:
         raise InputError(f"at most {MOST_BYTES / 2**20:g} MiB", f"{size / 2**20:.1f}", "leave something out")
+
+
+def copy(data: Path, bundle: Path, names: Iterable[str]) -> None:
+    """Files as they are."""
+    for name in names:
+        (bundle / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(data / name, bundle / name)
+
+
+def thin(source: Path, target: Path, names: Iterable[str]) -> None:
+    """Alignments with their first row and at most `MOST_ROWS` in all, evenly spread over the file; those that are not there are left out."""
+    for name in names:
+        if name and (source / name).is_file():
+            records = gzip.decompress((source / name).read_bytes()).rstrip(b"\n").split(b"\n>")
+            kept = np.linspace(0, len(records) - 1, min(len(records), MOST_ROWS)).astype(int)
+            text = b"\n>".join(records[number] for number in kept)
+            write_atomic(target / name, gzip.compress(text + b"\n", mtime=0))
 
 
 def unpack(bundle: Path, data: Path) -> None:
@@ -64,7 +83,7 @@ def unpack(bundle: Path, data: Path) -> None:
     library, about = Library.embedded(), read_npz(bundle / ABOUT)
     numbers = [library.index_of(str(name)) for name in about["id"]]
     arrays = about | library_arrays(library, numbers)
-    path = data / "pdb_subset" / "backbone_train.npz"
+    path = data / SUBSET / "backbone_train.npz"
     write_npz(path, arrays)
     print(f"{path}: {len(numbers)} chains")
 
@@ -72,11 +91,18 @@ def unpack(bundle: Path, data: Path) -> None:
 def main() -> None:
     """Pack or unpack."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("pack", "unpack"))
-    parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
+    steps = parser.add_subparsers(required=True, dest="step")
+    for step, places in (("pack", ("data", "bundle")), ("unpack", ("bundle", "data"))):
+        arguments = steps.add_parser(step)
+        for place in places:
+            arguments.add_argument(place, type=Path)
+        if step == "pack":
+            arguments.add_argument("--searched", type=Path, help="the all-atom set with the alignments of a search")
     args = parser.parse_args()
-    {"pack": pack, "unpack": unpack}[args.what](args.source, args.target)
+    if args.step == "pack":
+        pack(args.data, args.bundle, args.searched)
+    else:
+        unpack(args.bundle, args.data)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,8 @@ from alphafold_lite.finetune.survey import Survey, chains_csv, rejected_csv, sur
 from alphafold_lite.outputs.files import write_atomic, write_npz
 from alphafold_lite.outputs.run_record import sha256_of
 from alphafold_lite.outputs.scores import to_json
-from alphafold_lite.training.chains import COORDINATE_UNIT, PROFILE_UNIT, packed_columns, whole_numbering
+from alphafold_lite.training.chains import library_arrays, packed_columns, whole_numbering
 from alphafold_lite.training.homologues import to_arrays
-from data_pipeline.library.library import Library
 from data_pipeline.searcher import Searcher
 
 DATA = "data"
@@ -178,14 +177,3 @@ def chain_arrays(
         "resolution": np.array(resolutions, np.float32),
         "alignment": np.array([theirs.alignment for theirs in relatives], np.str_),
     }
-
-
-def library_arrays(library: Library, numbers: Sequence[int]) -> dict[str, np.ndarray]:
-    """Some chains of a library as a packed set of backbones, with profiles where the library has them."""
-    names, sequences = ([part[number] for number in numbers] for part in (library.chain_names, library.chain_sequences))
-    coords = np.concatenate(library.backbones(numbers)) / COORDINATE_UNIT
-    arrays = packed_columns(names, sequences) | {"coords": coords.round().astype(np.int16)}
-    profiles = [profile for number in numbers if (profile := library.profile(number)) is not None]
-    if len(profiles) < len(numbers):
-        return arrays
-    return arrays | {"profile": (np.concatenate(profiles) / PROFILE_UNIT).round().astype(np.uint8)}

@@ -17,6 +17,7 @@ from alphafold_lite.common.errors import InputError
 from alphafold_lite.common.protein import Protein
 from alphafold_lite.outputs.files import write_atomic
 from alphafold_lite.weights.npz import read_npz
+from data_pipeline.library.library import Library
 from data_pipeline.parsers.a3m import a3m_text
 from data_pipeline.parsers.alignment import Alignment
 
@@ -259,6 +260,17 @@ def packed_columns(ids: Sequence[str], sequences: Sequence[str]) -> dict[str, np
         "offset": np.append(0, np.cumsum(lengths)),
         "sequence": np.frombuffer("".join(sequences).encode("ascii"), np.uint8),
     }
+
+
+def library_arrays(library: Library, numbers: Sequence[int]) -> dict[str, np.ndarray]:
+    """Some chains of a library as a packed set of backbones, with profiles where the library has them."""
+    names, sequences = ([part[number] for number in numbers] for part in (library.chain_names, library.chain_sequences))
+    coords = np.concatenate(library.backbones(numbers)) / COORDINATE_UNIT
+    arrays = packed_columns(names, sequences) | {"coords": coords.round().astype(np.int16)}
+    profiles = [profile for number in numbers if (profile := library.profile(number)) is not None]
+    if len(profiles) < len(numbers):
+        return arrays
+    return arrays | {"profile": (np.concatenate(profiles) / PROFILE_UNIT).round().astype(np.uint8)}
 
 
 def whole_numbering(sequences: Sequence[str]) -> Int[np.ndarray, "N_rows"]:

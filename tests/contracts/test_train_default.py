@@ -86,10 +86,8 @@ def test_from_scratch_it_starts_without_trunk_and_ends_with_its_own_predictions(
     assert "step.msa_alone=true" in local[1]
     before = trained[2:4]
     for (command, predicted), (_, arguments), (_, earlier) in zip(predictions, further, before, strict=True):
-        assert (
-            command == "distill"
-            and given(predicted, "--params") == f"{given(earlier, '--out-dir')}/average.safetensors"
-        )
+        averaged = f"{given(earlier, '--out-dir')}/average.safetensors"
+        assert command == "distill" and given(predicted, "--params") == averaged
         assert given(predicted, "--out-dir") == given(arguments, "--distilled")
         assert f"run.first_step={given(earlier, '--steps')}" in arguments
     assert ["model.evoformer.num_blocks=4" in arguments for _, arguments in (trunk, *further)] == [True, True, False]
