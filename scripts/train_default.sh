@@ -74,11 +74,11 @@ train "$state/lite_start" --steps 2400 --set model.evoformer.num_blocks=0 --set 
     --set data.templates.corrupted=0.95 --set data.templates.homologues=0 --set data.templates.corruption.gaps=0.1 \
     --set data.templates.corruption.noise=0.3 --set data.templates.corruption.segments=0 --set data.templates.corruption.register=0 \
     --set data.templates.corruption.mutated=0.5 --set 'validation.templates=["corrupted"]' --set validation.inputs=profile
+four='model.evoformer.num_blocks=4' # of the preset's eight, to begin with
 # the MSA track by itself, which learns local structure: helix, strand or neither in three of four residues
-train "$state/lite_local" --init-from "$state/lite_start" --steps 1100 --set 'stages=[]' --set step.msa_alone=true --set loss.backbone_angles=1 \
+train "$state/lite_local" --init-from "$state/lite_start" --steps 1100 --set "$four" --set 'stages=[]' --set step.msa_alone=true --set loss.backbone_angles=1 \
     --set data.crop_size=96 --set optimizer.method=adam --set optimizer.learning_rate=2e-3 --set optimizer.warmup_samples=800 \
     --set optimizer.final_factor=0.02 --set run.validate_every=0
-four='model.evoformer.num_blocks=4' # of the preset's eight, to begin with
 train "$state/lite" --init-from "$state/lite_local" --steps 3900 --set "$four" --set optimizer.total_samples=147200
 # where the preset has predictions among the samples
 further 3900 "$state/lite/average.safetensors" "$state/lite" --steps 4600 --set "$four" --set run.first_step=3900 --set optimizer.learning_rate=1.1e-3 \
