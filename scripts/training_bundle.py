@@ -43,15 +43,15 @@ def pack(data: Path, bundle: Path, searched: Path | None = None) -> None:
     if chains.contacts is not None:
         about["contacts"] = chains.contacts.astype(np.float16)
     write_npz(bundle / ABOUT, about)
-    copy(data, bundle, (f"{SUBSET}/{VALIDATION}", f"{SUBSET}/{NAMES}", f"{ALIGNED}/{FAMILIES}"))
+    for name in (f"{SUBSET}/{VALIDATION}", f"{SUBSET}/{NAMES}", f"{ALIGNED}/{FAMILIES}"):
+        copy(data / name, bundle / name)
     structures = read_npz(data / ALIGNED / FAMILIES)
     pairs = zip(structures["family"], structures["id"], strict=True)
     thin(data / ALIGNED, bundle / ALIGNED, (f"{family}.{name}.a3m.gz" for family, name in pairs))
     if searched is None:
-        copy(data, bundle, (f"{SUBSET}/{ALL_ATOM}",))
+        copy(data / SUBSET / ALL_ATOM, bundle / SUBSET / ALL_ATOM)
     else:
-        (bundle / SEARCHED).mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(searched, bundle / SEARCHED / ALL_ATOM)
+        copy(searched, bundle / SEARCHED / ALL_ATOM)
         thin(searched.parent, bundle / SEARCHED, (str(name) for name in read_npz(searched)["alignment"]))
     size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
     print(f"{bundle}: {size / 2**20:.1f} MiB")
@@ -59,11 +59,9 @@ def pack(data: Path, bundle: Path, searched: Path | None = None) -> None:
         raise InputError(f"at most {MOST_BYTES / 2**20:g} MiB", f"{size / 2**20:.1f}", "leave something out")
 
 
-def copy(data: Path, bundle: Path, names: Iterable[str]) -> None:
-    """Files as they are."""
-    for name in names:
-        (bundle / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(data / name, bundle / name)
+def copy(source: Path, target: Path) -> None:
+    """A file as it is."""
+    write_atomic(target, source.read_bytes())
 
 
 def thin(source: Path, target: Path, names: Iterable[str]) -> None:
@@ -92,12 +90,12 @@ def main() -> None:
     """Pack or unpack."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     steps = parser.add_subparsers(required=True, dest="step")
-    for step, places in (("pack", ("data", "bundle")), ("unpack", ("bundle", "data"))):
-        arguments = steps.add_parser(step)
-        for place in places:
-            arguments.add_argument(place, type=Path)
-        if step == "pack":
-            arguments.add_argument("--searched", type=Path, help="the all-atom set with the alignments of a search")
+    packing, unpacking = steps.add_parser("pack"), steps.add_parser("unpack")
+    packing.add_argument("data", type=Path)
+    packing.add_argument("bundle", type=Path)
+    packing.add_argument("--searched", type=Path, help="the all-atom set with the alignments of a search")
+    unpacking.add_argument("bundle", type=Path)
+    unpacking.add_argument("data", type=Path)
     args = parser.parse_args()
     if args.step == "pack":
         pack(args.data, args.bundle, args.searched)

@@ -34,13 +34,11 @@ def fuse_triangles(model: nn.Module, *, compiled: bool = False) -> None:
     """Let every triangle multiplication of the network run in this form; `compiled` while it trains, when shapes are few."""
     in_training = torch.compile(multiply_triangles, dynamic=False) if compiled else multiply_triangles
 
-    class Fused(TriangleMultiplication):  # of one class, so that compiled blocks share their code
+    class Fused(TriangleMultiplication):
         def forward(self, z: Tensor, mask: Tensor) -> Tensor:
             return (in_training if self.training else multiply_triangles)(self, z, mask)
 
-    for module in model.modules():
-        if isinstance(module, TriangleMultiplication):
-            module.__class__ = Fused
+    _put(model, TriangleMultiplication, Fused)
 
 
 def squared_distances(
@@ -51,8 +49,17 @@ def squared_distances(
     return (squares - 2 * a @ b.mT).clamp(min=0)
 
 
+class _ByProduct(InvariantPointAttention):
+    squared_distances = staticmethod(squared_distances)
+
+
 def fuse_points(model: nn.Module) -> None:
     """Let every invariant point attention of the network take distances in this form."""
+    _put(model, InvariantPointAttention, _ByProduct)
+
+
+def _put(model: nn.Module, plain: type[nn.Module], faster: type[nn.Module]) -> None:
+    """One class for all, not a function an instance, so that compiled blocks share their code."""
     for module in model.modules():
-        if isinstance(module, InvariantPointAttention):
-            module.squared_distances = squared_distances
+        if isinstance(module, plain):
+            module.__class__ = faster
