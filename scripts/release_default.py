@@ -18,7 +18,7 @@ from alphafold_lite.common.errors import InputError
 from alphafold_lite.kernels.reference import reference
 from alphafold_lite.outputs.files import write_atomic
 from alphafold_lite.outputs.run_record import sha256_of
-from alphafold_lite.training.snapshot import Snapshot, read_snapshot
+from alphafold_lite.training.snapshot import Snapshot, differing, read_snapshot
 from alphafold_lite.weights.checkpoint import load_checkpoint, read_header, save_checkpoint
 from alphafold_lite.weights.locations import BUNDLED
 
@@ -39,14 +39,21 @@ def main() -> None:
     parser.add_argument("--commit", required=True, help="of the code that trained it")
     parser.add_argument("--figures", nargs="+", required=True, metavar="LABEL=FILE.json")
     parser.add_argument("--baseline", nargs="*", default=[], metavar="LABEL=FILE.json")
+    parser.add_argument(
+        "--folds-as",
+        type=Path,
+        help="earlier parameters that differ in the packer alone: evaluations of theirs without side chains count",
+    )
     parser.add_argument("--out", type=Path, default=BUNDLED)
     args = parser.parse_args()
     weights = args.kept.with_suffix(".safetensors")
     snapshot = read_snapshot(args.kept.with_suffix(".json"))
     figures = [_read(text) for text in args.figures]
     these = {sha256_of(path) for path in (weights, args.out) if path.is_file()}
+    same_backbones = _same_backbones(weights, args.folds_as)
     for label, content in figures:
-        if content["run"]["parameters_sha256"] not in these:
+        without_side_chains = content["summary"].get("chi1_buried", {"mean": None})["mean"] is None
+        if content["run"]["parameters_sha256"] not in (these | same_backbones if without_side_chains else these):
             raise InputError(f"an evaluation of {weights}", f"{label}: of other parameters", "evaluate again")
     baselines = [_read(text) for text in args.baseline]
     new = args.out.with_name(f".new_{args.out.name}")
@@ -58,6 +65,16 @@ def main() -> None:
         new.unlink(missing_ok=True)
     write_atomic(args.out.with_name(CARD), text)
     print(f"{args.out}: {args.out.stat().st_size} bytes, and {CARD}")
+
+
+def _same_backbones(weights: Path, earlier: Path | None) -> set[str]:
+    """Checksum of earlier parameters with which every backbone and confidence is the same."""
+    if earlier is None:
+        return set()
+    if other := differing(load_checkpoint(weights, reference()), load_checkpoint(earlier, reference())):
+        found = f"{earlier}: others, such as {other[0]}"
+        raise InputError(f"the parameters of {weights} but for the packer (--folds-as)", found, "evaluate again")
+    return {sha256_of(earlier)}
 
 
 def _read(text: str) -> tuple[str, dict[str, Any]]:

@@ -1,12 +1,13 @@
 """One pass of the network (Alg. 2): `(Batch, Recycled | None) -> Prediction`. Recycling is `inference.recycling`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from alphafold_lite.confidence import plddt
 from alphafold_lite.geometry import atoms, tables
 from alphafold_lite.kernels.ops import Ops
 from alphafold_lite.model.batch import Batch
@@ -16,6 +17,7 @@ from alphafold_lite.model.evoformer import Evoformer, ExtraMsaStack
 from alphafold_lite.model.heads import HeadLogits, Heads
 from alphafold_lite.model.primitives import at_least_float32, full_precision
 from alphafold_lite.model.structure.module import Structure, StructureModule
+from alphafold_lite.model.structure.packing import SidechainPacker
 from alphafold_lite.model.templates import TemplateEmbedder
 
 
@@ -52,7 +54,10 @@ class Prediction:
 
 
 class AlphaFold(nn.Module):
-    """The monomer network. `forward` is one pass; gradients, recycling and precision are the caller's."""
+    """The monomer network. `forward` is one pass; gradients, recycling and precision are the caller's.
+
+    A packer of side chains, where there is one, works in evaluation mode only; it learns by itself (`training.packing_alone`).
+    """
 
     def __init__(self, config: ModelConfig, *, ops: Ops) -> None:
         super().__init__()
@@ -66,6 +71,7 @@ class AlphaFold(nn.Module):
         self.evoformer = Evoformer(config, ops=ops)
         self.structure_module = StructureModule(config)
         self.heads = Heads(config)
+        self.packer = None if config.packing is None else SidechainPacker(config.packing)
 
     def forward(
         self,
@@ -93,6 +99,9 @@ class AlphaFold(nn.Module):
                 at_least_float32(representations.single),
                 structure.single,
             )
+        if self.packer is not None and not self.training:
+            packed = self.packer.pack(structure.sidechains[-1], first.aatype, first.seq_mask, plddt(logits.plddt))
+            structure = replace(structure, sidechains=(*structure.sidechains[:-1], packed))
         atom14_mask = tables.atom14_exists(first.aatype, first.seq_mask)
         atom14 = structure.sidechains[-1].atom14 * first.seq_mask[..., None, None]
         return Prediction(

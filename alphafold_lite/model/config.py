@@ -103,6 +103,18 @@ class HeadsConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PackingConfig:
+    """Side chains packed on the folded backbone by a small network of its own; not in AlphaFold 2."""
+
+    channels: int = 96
+    num_layers: int = 2
+    neighbours: int = 16  # residues that one hears of, itself among them
+    least_plddt: float = 70.0  # below it the structure module's own side chains stay
+    dropout: float = 0.15
+    noise: float = 0.1  # Å on each coordinate of the backbones that it learns from
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ModelConfig:
     """The whole network (Alg. 2)."""
 
@@ -119,6 +131,7 @@ class ModelConfig:
     template: TemplateConfig | None = field(default_factory=TemplateConfig)
     structure: StructureConfig = field(default_factory=StructureConfig)
     heads: HeadsConfig = field(default_factory=HeadsConfig)
+    packing: PackingConfig | None = None
 
     def to_json_dict(self) -> dict[str, Any]:
         """Nested plain values, for file headers and run records."""

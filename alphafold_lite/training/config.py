@@ -133,6 +133,9 @@ class StepConfig:
     compile_blocks: bool = False
     end_to_end: bool = True  # whether gradients go from the structure module back into the trunk
     msa_alone: bool = False  # the trunk's MSA track by itself, without templates; no loss but `backbone_angles`
+    packing_alone: bool = (
+        False  # the packer of side chains by itself; no loss but `torsion`, `rotamer` and `angle_norm`
+    )
     threads: int = 0  # of a CPU; 0 leaves the default
 
     def __post_init__(self) -> None:
@@ -217,8 +220,11 @@ class RunConfig:
 class AdaptationConfig:
     """Which parameters a run changes, where it starts from trained ones."""
 
-    freeze: Literal["trunk", "structure", "backbone"] | None = None  # trunk: all but structure module and heads
+    freeze: Literal["trunk", "structure", "backbone", "folding"] | None = (
+        None  # trunk: all but structure module and heads
+    )
     # backbone: all but what predicts torsions from the last s; frames and confidence stay as they are
+    # folding: all but the packer of side chains
     lora_rank: int = (
         0  # above 0: pairs of matrices of this rank beside the weights of linear layers learn, all else is frozen
     )

@@ -19,6 +19,7 @@ from alphafold_lite.training.config import AdaptationConfig
 from alphafold_lite.weights.convert import allocate
 
 STRUCTURE, HEADS, SIDECHAINS = "structure_module", "heads", "structure_module.sidechains."
+PACKER = "packer"
 WEIGHT = "weight"
 INSIDE = ".parametrizations."  # of the names of what PyTorch puts in the place of a weight
 
@@ -80,6 +81,8 @@ def is_frozen(name: str, config: AdaptationConfig) -> bool:
         return part not in (STRUCTURE, HEADS)
     if config.freeze == "backbone":
         return not name.startswith(SIDECHAINS)
+    if config.freeze == "folding":
+        return part != PACKER
     return config.freeze == "structure" and part == STRUCTURE
 
 

@@ -23,6 +23,7 @@ _OUTSIDE = (
     "template_embedder.torsions.embed.",
     "structure_module.backbone.update.",
     "structure_module.sidechains.angles.",
+    "packer.",
 )
 _COEFFICIENTS = (3.4445, -4.775, 2.0315)  # of the quintic, and how often it is applied: Jordan et al.
 _ITERATIONS = 5

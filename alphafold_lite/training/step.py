@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from alphafold_lite.model.alphafold import AlphaFold, Prediction
-from alphafold_lite.training import msa_alone
+from alphafold_lite.training import msa_alone, packing_alone
 from alphafold_lite.training.config import StepConfig, TrainingConfig
 from alphafold_lite.training.dataset import MicroBatch
 from alphafold_lite.training.distributed import World
@@ -61,6 +61,10 @@ def losses_of(model: AlphaFold, batch: MicroBatch, step: StepConfig, loss: LossC
         with precision_context(batch.clamped.device, step.precision):
             logits = msa_alone.backbone_angles(model, batch.passes[-1])
         return msa_alone.losses(logits, batch.targets, loss)
+    if step.packing_alone:
+        with precision_context(batch.clamped.device, step.precision):
+            sidechains = packing_alone.pack_truth(model, batch.targets)
+        return packing_alone.losses(sidechains, batch.targets, loss)
     prediction = predict(model, batch, step.precision)
     return compute_losses(prediction, batch.passes[-1], batch.truth, batch.targets, loss, clamped=batch.clamped)
 

@@ -52,11 +52,18 @@ class SidechainPredictor(nn.Module):
         for block in self.blocks:
             x = block(x)
         raw = self.angles(x.relu()).unflatten(-1, (7, 2))
-        angles = raw / torch.sqrt(raw.square().sum(-1, keepdim=True).clamp(min=ANGLE_EPS))
-        groups = torsions.torsions_to_frames(frames, angles, aatype)
-        return Sidechains(
-            angles=angles,
-            unnormalized_angles=raw,
-            frames=groups,
-            atom14=torsions.frames_to_atom14(groups, aatype),
-        )
+        return build_sidechains(raw, frames, aatype)
+
+
+def build_sidechains(
+    raw: Float[Tensor, "*batch N_res 7 2"], frames: Rigid, aatype: Int[Tensor, "*batch N_res"]
+) -> Sidechains:
+    """Angles of unit length, and the atoms that they put on the backbone frames (Å)."""
+    angles = raw / torch.sqrt(raw.square().sum(-1, keepdim=True).clamp(min=ANGLE_EPS))
+    groups = torsions.torsions_to_frames(frames, angles, aatype)
+    return Sidechains(
+        angles=angles,
+        unnormalized_angles=raw,
+        frames=groups,
+        atom14=torsions.frames_to_atom14(groups, aatype),
+    )

@@ -4,12 +4,13 @@ from dataclasses import replace
 import pytest
 
 from alphafold_lite.common.errors import InputError
+from alphafold_lite.kernels.reference import reference
 from alphafold_lite.training import loop, settings
 from alphafold_lite.training.distributed import World
 from alphafold_lite.training.records import Silent, read_metrics
 from alphafold_lite.training.run_folder import Sources, record
-from alphafold_lite.training.snapshot import read_snapshot, write_snapshot
-from alphafold_lite.weights.checkpoint import read_header
+from alphafold_lite.training.snapshot import add_packer, differing, read_snapshot, write_snapshot
+from alphafold_lite.weights.checkpoint import load_checkpoint, read_header
 from tests.support.training_runs import small_config, write_sets
 
 VALIDATED = ("run.steps=6", "run.validate_every=3", "validation.count=2", "run.checkpoint_every=3", "run.log_every=1")
@@ -66,3 +67,50 @@ def test_something_else_is_refused(tmp_path):
             read_snapshot(tmp_path / "x.json")
     with pytest.raises(InputError, match="run to resume"):
         write_snapshot(tmp_path, tmp_path / "lite")
+
+
+PACKING = '{"channels": 8, "num_layers": 1, "neighbours": 4, "least_plddt": 70.0, "dropout": 0.0, "noise": 0.0}'
+
+
+def packed_run(run, tmp_path, name, *changes):
+    """A short run from the kept parameters in which a packer learns by itself."""
+    folder, sources = run
+    kept = write_snapshot(folder / "run", tmp_path / "lite", best=False)
+    new = (
+        f"model.packing={PACKING}",
+        "step.packing_alone=true",
+        "run.validate_every=0",
+        "data.shares=(0.0,1.0)",
+        *changes,
+    )
+    config = settings.override(kept.config, [*new, "run.steps=4"])
+    start = Sources(data=sources.data, start=str(tmp_path / "lite.safetensors"))
+    record(tmp_path / name, config, start)
+    loop.Run(config, start, tmp_path / name, World(), display=Silent()).train()
+    return tmp_path / name
+
+
+def test_a_packer_is_added_to_kept_parameters(run, tmp_path):
+    taught = packed_run(run, tmp_path, "packed", "adaptation.freeze=folding")
+    weights, before = tmp_path / "lite.safetensors", read_snapshot(tmp_path / "lite.json")
+    earlier, step = load_checkpoint(weights, reference()), read_header(weights).step
+    add_packer(taught, tmp_path / "lite")
+    model = load_checkpoint(weights, reference())
+    assert differing(model, earlier) == [] and earlier.packer is None and model.packer is not None
+    want = dict(load_checkpoint(taught / "average.safetensors", reference()).named_parameters())
+    assert all((value == want[name]).all() for name, value in model.named_parameters())
+    assert read_snapshot(tmp_path / "lite.json") == before and read_header(weights).step == step
+    noted = json.loads((tmp_path / "lite.json").read_text())["packer"]
+    assert (noted["step"], noted["samples"]) == (4, 8) and noted["config"]["step"]["packing_alone"]
+    add_packer(taught, tmp_path / "lite")  # in place of an earlier one
+    assert differing(load_checkpoint(weights, reference()), earlier) == []
+
+
+def test_a_run_that_changed_the_rest_gives_no_packer(run, tmp_path):
+    taught = packed_run(run, tmp_path, "whole", "step.packing_alone=false")
+    kept = (tmp_path / "lite.safetensors").read_bytes()
+    with pytest.raises(InputError, match="but for the packer"):
+        add_packer(taught, tmp_path / "lite")
+    with pytest.raises(InputError, match="a packer"):
+        add_packer(run[0] / "run", tmp_path / "lite")
+    assert (tmp_path / "lite.safetensors").read_bytes() == kept
