@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from alphafold_lite import presets as models
 from alphafold_lite.common.errors import InputError
-from alphafold_lite.model.config import ModelConfig, StackConfig, StructureConfig, TemplateConfig
+from alphafold_lite.model.config import ModelConfig, PackingConfig, StackConfig, StructureConfig, TemplateConfig
 from alphafold_lite.training import losses
 from alphafold_lite.training.config import (
     DataConfig,
@@ -104,7 +104,7 @@ def lite() -> TrainingConfig:
     """
     config = cpu_small()
     model = small_model(num_blocks=8, pair=64, msa=64, structure_layers=8, template_blocks=1)
-    model = replace(model, heads=replace(model.heads, backbone_angle_bins=12))
+    model = replace(model, heads=replace(model.heads, backbone_angle_bins=12), packing=PackingConfig())
     assert model.template is not None
     return replace(
         config,
