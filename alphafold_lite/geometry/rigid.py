@@ -65,6 +65,10 @@ class Rigid:
         """Apply an indexing, reshaping or detaching of the leading dimensions to both parts."""
         return Rigid(rotation=fn(self.rotation), translation=fn(self.translation))
 
+    def select(self, number: int) -> "Rigid":
+        """The transformations at one place of the last batch dimension, such as a rigid group's."""
+        return Rigid(rotation=self.rotation[..., number, :, :], translation=self.translation[..., number, :])
+
     def unsqueeze(self, dim: int) -> "Rigid":
         """A new batch dimension; negative `dim` counts from the last batch dimension."""
         if dim >= 0:

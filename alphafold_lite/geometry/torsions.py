@@ -96,9 +96,7 @@ def torsions_to_frames(
     turned = Rigid(rotation=default[..., :3, :3], translation=default[..., :3, 3]).compose(
         _about_x(torch.cat((fixed, angles), dim=-2))
     )
-    groups = [
-        Rigid(rotation=turned.rotation[..., i, :, :], translation=turned.translation[..., i, :]) for i in range(8)
-    ]
+    groups = [turned.select(i) for i in range(8)]
     for i in range(CHI1_GROUP + 1, 8):
         groups[i] = groups[i - 1].compose(groups[i])
     in_residue = Rigid(

@@ -122,7 +122,7 @@ def make_targets(
         atom14_positions_alternative=atoms.take_atoms(atom14, other_name),
         atom14_mask_alternative=atoms.take_atoms(atom14_mask, other_name),
         atom14_is_ambiguous=(other_name != torch.arange(14, device=other_name.device)).to(mask.dtype),
-        backbone=groups.frames.map(lambda t: t[..., 0, :, :] if t.shape[-2:] == (3, 3) else t[..., 0, :]),
+        backbone=groups.frames.select(0),
         backbone_mask=groups.exists[..., 0],
         groups=groups,
         torsions=torsions,

@@ -78,7 +78,7 @@ class SidechainPacker(nn.Module):
         it, how far apart in the chain they are."""
         n, ca, c, _ = backbone.unbind(-2)
         frames = Rigid.from_three_points(n, ca, c)
-        cb = frames.apply(backbone.new_tensor(IDEAL_CB))
+        cb = frames.apply(backbone.new_tensor(IDEAL_CB).expand_as(ca))
         absent = 1 - mask[..., :, None] * mask[..., None, :]
         distances = torch.cdist(cb, cb) + FAR * absent
         near = distances.topk(min(self.config.neighbours, cb.shape[-2]), largest=False).indices
@@ -108,7 +108,7 @@ class SidechainPacker(nn.Module):
     ) -> Sidechains:
         """The same with chi1-4 packed anew where pLDDT says that the backbone is worth it (`PackingConfig.least_plddt`)."""
         with full_precision(mask.device):
-            frames = sidechains.frames.map(_first_group)
+            frames = sidechains.frames.select(0)
             raw = self(aatype, sidechains.atom14[..., :NUM_ATOMS, :], mask)
             packed = build_sidechains(raw, frames, aatype).angles
             trusted = (plddt >= self.config.least_plddt)[..., None, None]
@@ -155,7 +155,3 @@ def _torsions(aatype: Tensor, backbone: Tensor, mask: Tensor) -> Float[Tensor, "
     own = (found * known[..., None])[..., :NUM_TORSIONS, :].flatten(-2)
     before, behind = (torch.nn.functional.pad(own, (0, 0, *ends)) for ends in ((1, 0), (0, 1)))
     return torch.cat((before[..., :-1, :], own, behind[..., 1:, :]), dim=-1)
-
-
-def _first_group(t: Tensor) -> Tensor:
-    return t[..., 0, :, :] if t.shape[-2:] == (3, 3) else t[..., 0, :]

@@ -92,12 +92,8 @@ def test_packing_moves_side_chains_of_trusted_residues_and_nothing_else():
     backbone = [rc.atom_order[name] for name in ("N", "CA", "C", "CB", "O")]
     assert torch.allclose(packed.atom14[:, : len(backbone)], sidechains.atom14[:, : len(backbone)])
     assert torch.allclose(packed.atom14[~trusted], sidechains.atom14[~trusted])
-    want = build_sidechains(net(aatype, sidechains.atom14[:, :4], mask), sidechains.frames.map(_first), aatype)
+    want = build_sidechains(net(aatype, sidechains.atom14[:, :4], mask), sidechains.frames.select(0), aatype)
     assert torch.allclose(packed.angles[trusted, 3:], want.angles[trusted, 3:])
-
-
-def _first(t: torch.Tensor) -> torch.Tensor:
-    return t[:, 0]
 
 
 @torch.no_grad()
