@@ -1,6 +1,7 @@
 """Amber ff99SB in OpenMM. Only here and in `gentle` is openmm imported and are lengths in nanometres."""
 
 import io
+import math
 import os
 import random
 import time
@@ -16,6 +17,7 @@ from pdbfixer import PDBFixer
 
 from alphafold_lite.common import residue_constants
 from alphafold_lite.common.protein import Protein
+from alphafold_lite.metrics.backbone import dihedral
 from alphafold_lite.relax.gentle import soften
 from alphafold_lite.relax.pieces import Pieces, heavy_atoms
 from alphafold_lite.relax.result import Hydrogens, Minimised, RelaxConfig
@@ -25,6 +27,8 @@ _KCAL = 4.184  # kJ
 _FORCE_FIELD = "amber99sb.xml"
 _AMBER_GROUP, _RESTRAINT_GROUP = 0, 1
 _RESTRAINT = "0.5*k*((x-x0)^2+(y-y0)^2+(z-z0)^2)"
+_TORSION_RESTRAINT = "h*(1-cos(theta-theta0))"
+_RING_LIMIT = math.radians(45)  # chi of proline beyond it would hold its ring open
 _SEED = 1  # any constant but 0, which OpenMM takes for "choose one"
 # PDBFixer can only be made from a file; its topology and positions are then set from outside.
 _PLACEHOLDER = "ATOM      1  CA  GLY A   1       0.000   0.000   0.000  1.00  0.00           C\nEND\n"
@@ -70,16 +74,23 @@ class _Stage:
             soften(system, topology)
             config = replace(config, platform="cpu", threads=1)
         self._restraint = _restraint_force(topology)
+        self._torsions = _torsion_force(topology, config.torsion_stiffness * _KCAL)
         system.addForce(self._restraint)
+        system.addForce(self._torsions)
         self._context, self.platform = _context(system, config)
         self._tolerance = config.tolerance * _KCAL  # kJ/mol/nm
 
     def restrain(self, positions: Float[np.ndarray, "N_atom 3"], stiffness: Float[np.ndarray, "N_atom"]) -> None:
-        """Hold every heavy atom to where it is in `positions`, each with its own stiffness (kJ/mol/nm²)."""
+        """Hold every heavy atom to where it is in `positions`, each with its own stiffness (kJ/mol/nm²), and all side chains to their torsions there."""
         for number in range(self._restraint.getNumParticles()):
             atom, _ = self._restraint.getParticleParameters(number)
             self._restraint.setParticleParameters(number, atom, [float(stiffness[atom]), *positions[atom].tolist()])
         self._restraint.updateParametersInContext(self._context)
+        for number in range(self._torsions.getNumTorsions()):
+            *atoms, (_, limit) = self._torsions.getTorsionParameters(number)
+            angle = np.clip(dihedral(positions[atoms]), -limit, limit)
+            self._torsions.setTorsionParameters(number, *atoms, [float(angle), limit])
+        self._torsions.updateParametersInContext(self._context)
 
     def minimise(self, positions: Float[np.ndarray, "N_atom 3"], watch: _Watch) -> Float[np.ndarray, "N_atom 3"]:
         """The positions at which the minimiser, or the watch, came to an end."""
@@ -121,7 +132,7 @@ class AmberModel:
         self.platform = self._constrained.platform
 
     def minimise(self, free_rows: frozenset[int], deadline: float) -> Minimised:
-        """Minimise from the present positions, which heavy atoms are held to except in the residues `free_rows`.
+        """Minimise from the present positions, which heavy atoms are held to except in the residues `free_rows`, side-chain torsions in all.
 
         Args:
             deadline: in seconds of time.monotonic(). When it or the limit of iterations comes during the constrained part, the
@@ -227,6 +238,21 @@ def _restraint_force(topology: app.Topology) -> openmm.CustomExternalForce:
     for atom in topology.atoms():
         if atom.element != app.element.hydrogen:
             force.addParticle(atom.index, [0.0, 0.0, 0.0, 0.0])
+    force.setForceGroup(_RESTRAINT_GROUP)
+    return force
+
+
+def _torsion_force(topology: app.Topology, stiffness: float) -> openmm.CustomTorsionForce:
+    """A periodic restraint (kJ/mol) for every chi1-4. `_Stage.restrain` says to which angles, none beyond its limit."""
+    force = openmm.CustomTorsionForce(_TORSION_RESTRAINT)
+    force.addGlobalParameter("h", stiffness)
+    for name in ("theta0", "limit"):
+        force.addPerTorsionParameter(name)
+    for residue in topology.residues():
+        numbers = {atom.name: atom.index for atom in residue.atoms()}
+        limit = _RING_LIMIT if residue.name == "PRO" else math.pi
+        for names in residue_constants.chi_angles_atoms[residue.name]:
+            force.addTorsion(*(numbers[name] for name in names), [0.0, limit])
     force.setForceGroup(_RESTRAINT_GROUP)
     return force
 

@@ -26,6 +26,9 @@ class RelaxConfig:
     """Values of AlphaFold 2 (supplement 1.8.6) and the caps of this program."""
 
     stiffness: float = 10.0  # of the harmonic restraints on heavy atoms, kcal/mol/Å²
+    torsion_stiffness: float = (
+        24.0  # of the periodic restraints on chi1-4, kcal/mol (DECISIONS 37); 0: none, as in AlphaFold
+    )
     tolerance: float = 2.39  # root mean square force at which a minimisation ends, kcal/mol/nm (10 kJ/mol/nm)
     max_rounds: int = 3
     max_iterations: int = 0  # of one round; 0: until the tolerance is reached
@@ -38,8 +41,8 @@ class RelaxConfig:
     def __post_init__(self) -> None:
         if min(self.stiffness, self.tolerance, self.max_seconds) <= 0 or self.max_rounds < 1:
             raise ValueError("stiffness, tolerance, max_seconds and max_rounds must be positive")
-        if min(self.max_iterations, self.threads) < 0:
-            raise ValueError("max_iterations and threads must not be negative")
+        if min(self.torsion_stiffness, self.max_iterations, self.threads) < 0:
+            raise ValueError("torsion_stiffness, max_iterations and threads must not be negative")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

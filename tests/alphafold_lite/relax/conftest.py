@@ -52,12 +52,13 @@ def _backbone(num_residues):
 def strand():
     """An extended chain of ideal residues with all heavy atoms, in no conflict with itself."""
 
-    def build(sequence="AFGKCPSHMQ"):
+    def build(sequence="AFGKCPSHMQ", chi1=180.0):
         aatype = torch.tensor([residue_constants.restype_order[letter] for letter in sequence])
         frames = Rigid.from_three_points(*_backbone(len(sequence)).unbind(1))
         angles = torch.tensor([[0.0, -1.0]] * 7, dtype=torch.float64).repeat(len(sequence), 1, 1)
         psi = np.radians(140.0)
         angles[:, 2] = torch.tensor([np.sin(psi), np.cos(psi)])
+        angles[:, 3] = torch.tensor([np.sin(np.radians(chi1)), np.cos(np.radians(chi1))])
         atom14 = frames_to_atom14(torsions_to_frames(frames, angles, aatype), aatype)
         atom37 = atom14_to_atom37(atom14, aatype, torch.ones(len(sequence), dtype=torch.float64))
         mask = residue_constants.restype_atom37_mask[aatype].astype(np.float32)

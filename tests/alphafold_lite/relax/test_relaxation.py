@@ -124,7 +124,7 @@ def test_more_threads_give_the_same_structure_but_for_rounding(strand, quick, re
     np.testing.assert_allclose(result.protein.atom_positions, relaxed.protein.atom_positions, atol=0.3)
 
 
-def test_harmonic_restraints_hold_and_freed_residues_move(strand, quick):
+def test_harmonic_restraints_hold_and_freed_residues_move(strand, quick, relaxed):
     """Two residues are said to violate until they have been free for a round."""
     rounds = []
 
@@ -139,7 +139,7 @@ def test_harmonic_restraints_hold_and_freed_residues_move(strand, quick):
     assert shift[[3, 4]].max() > 2 * shift[[0, 1, 6, 7, 8, 9]].max()
     stiff = relax(strand(), _nothing_violates, replace(quick, stiffness=1000.0))
     loose = relax(strand(), _nothing_violates, replace(quick, stiffness=1.0))
-    assert stiff.metrics.rmsd < result.metrics.rmsd < loose.metrics.rmsd
+    assert stiff.metrics.rmsd < relaxed.metrics.rmsd < loose.metrics.rmsd
 
 
 def test_freed_residues_accumulate(strand, quick):
@@ -341,7 +341,15 @@ def test_an_interrupt_goes_through(quick):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"stiffness": 0.0}, {"max_rounds": 0}, {"max_seconds": -1.0}, {"threads": -1}, {"max_iterations": -1}]
+    "wrong",
+    [
+        {"stiffness": 0.0},
+        {"torsion_stiffness": -1.0},
+        {"max_rounds": 0},
+        {"max_seconds": -1.0},
+        {"threads": -1},
+        {"max_iterations": -1},
+    ],
 )
 def test_the_configuration_is_checked(wrong):
     with pytest.raises(ValueError, match="must"):
