@@ -87,10 +87,14 @@ further 3900 "$state/lite/average.safetensors" "$state/lite" --steps 4600 --set 
 further 4600 "$state/lite_3900/average.safetensors" "$state/lite_3900" --steps 5386 --set run.first_step=4600 --set optimizer.learning_rate=2.2e-3 \
     --set optimizer.warmup_samples=73600 --set optimizer.ema_decay=0.995 --set optimizer.restart_warmup_samples=1920 \
     --set 'data.shares=(0.63,0.32,0.05)'
-# the packer of side chains by itself, on experimental backbones; all else stays. Of query, templates and relatives it reads nothing
-train "$state/lite_packed" --init-from "$state/lite_4600" --steps 2500 --set 'stages=[]' --set step.packing_alone=true --set adaptation.freeze=folding \
-    --set 'data.shares=(0.0,1.0,0.0)' --set data.crop_size=256 --set data.clamped_share=1 --set data.templates.none=1 --set data.templates.corrupted=0 \
-    --set data.templates.homologues=0 --set data.inputs.query=1 --set data.inputs.profile=0 --set data.inputs.carried=0 --set data.inputs.alignment=0 \
-    --set data.inputs.sampled=0 --set step.max_recycles=0 --set step.batch_size=8 --set step.micro_batch=4 --set loss.rotamer=2 \
-    --set optimizer.method=adam --set optimizer.learning_rate=4e-3 --set optimizer.beta2=0.98 --set optimizer.warmup_samples=800 \
-    --set optimizer.final_factor=0.02 --set run.validate_every=0
+# the packer of side chains by itself, all else stays: first which residue types fit where, on all backbones; then the side chains of the experiments.
+# Of query, templates and relatives it reads nothing
+packer=(--set 'stages=[]' --set adaptation.freeze=folding --set data.crop_size=256 --set data.clamped_share=1 --set data.templates.none=1
+    --set data.templates.corrupted=0 --set data.templates.homologues=0 --set data.inputs.query=1 --set data.inputs.profile=0 --set data.inputs.carried=0
+    --set data.inputs.alignment=0 --set data.inputs.sampled=0 --set step.max_recycles=0 --set step.batch_size=8 --set step.micro_batch=4
+    --set optimizer.method=adam --set optimizer.learning_rate=4e-3 --set optimizer.beta2=0.98 --set optimizer.warmup_samples=800
+    --set optimizer.final_factor=0.02 --set run.validate_every=0)
+train "$state/lite_types" --init-from "$state/lite_4600" --steps 7000 "${packer[@]}" --set step.types_alone=true --set loss.masked_msa=1 \
+    --set 'data.shares=(1.0,0.0,0.0)' --set model.packing.dropout=0.05
+train "$state/lite_packed" --init-from "$state/lite_types" --steps 2500 "${packer[@]}" --set step.packing_alone=true --set loss.rotamer=2 \
+    --set 'data.shares=(0.0,1.0,0.0)'

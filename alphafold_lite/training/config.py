@@ -133,9 +133,8 @@ class StepConfig:
     compile_blocks: bool = False
     end_to_end: bool = True  # whether gradients go from the structure module back into the trunk
     msa_alone: bool = False  # the trunk's MSA track by itself, without templates; no loss but `backbone_angles`
-    packing_alone: bool = (
-        False  # the packer of side chains by itself; no loss but `torsion`, `rotamer` and `angle_norm`
-    )
+    packing_alone: bool = False  # the packer of side chains; no loss but `torsion`, `rotamer` and `angle_norm`
+    types_alone: bool = False  # the same before it packs: hidden residue types; no loss but `masked_msa`
     threads: int = 0  # of a CPU; 0 leaves the default
 
     def __post_init__(self) -> None:
@@ -148,6 +147,10 @@ class StepConfig:
                 f"{self.batch_size} and {self.micro_batch}",
                 "change one of them",
             )
+        alone = [name for name in ("msa_alone", "packing_alone", "types_alone") if getattr(self, name)]
+        if len(alone) > 1:
+            found = " and ".join(f"step.{name}" for name in alone)
+            raise InputError("at most one part of the network that learns alone", found, "leave one of them")
         if self.compile_triangles and not self.fuse_triangles:
             raise InputError(
                 "step.fuse_triangles with step.compile_triangles", "compile_triangles alone", "set both to true"

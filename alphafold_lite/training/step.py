@@ -61,6 +61,10 @@ def losses_of(model: AlphaFold, batch: MicroBatch, step: StepConfig, loss: LossC
         with precision_context(batch.clamped.device, step.precision):
             logits = msa_alone.backbone_angles(model, batch.passes[-1])
         return msa_alone.losses(logits, batch.targets, loss)
+    if step.types_alone:
+        with precision_context(batch.clamped.device, step.precision):
+            logits, hidden = packing_alone.recover_types(model, batch.targets)
+        return packing_alone.type_losses(logits, hidden, batch.targets, loss)
     if step.packing_alone:
         with precision_context(batch.clamped.device, step.precision):
             sidechains = packing_alone.pack_truth(model, batch.targets)

@@ -77,27 +77,28 @@ def test_it_goes_on_from_what_is_kept(tree):
 def test_from_scratch_it_starts_without_trunk_and_ends_with_its_own_predictions(tree):
     state = tree.parent / "state"
     start, local, trunk, *later = calls(tree, FROM_SCRATCH="1")
-    *later, packed = later
+    *later, types, packed = later
     predictions, further = later[::2], later[1::2]
-    trained = (start, local, trunk, *further, packed)
+    trained = (start, local, trunk, *further, types, packed)
     runs = [given(arguments, "--out-dir") for _, arguments in trained]
     assert runs == [
-        str(state / name) for name in ("lite_start", "lite_local", "lite", "lite_3900", "lite_4600", "lite_packed")
+        str(state / name)
+        for name in ("lite_start", "lite_local", "lite", "lite_3900", "lite_4600", "lite_types", "lite_packed")
     ]
     assert "model.evoformer.num_blocks=0" in start[1] and "--init-from" not in start[1]
     assert [given(arguments, "--init-from") for _, arguments in trained[1:]] == runs[:-1]
-    assert "step.msa_alone=true" in local[1] and {"step.packing_alone=true", "adaptation.freeze=folding"} <= set(
-        packed[1]
-    )
+    assert "step.msa_alone=true" in local[1]
+    assert {"step.types_alone=true", "adaptation.freeze=folding"} <= set(types[1])
+    assert {"step.packing_alone=true", "adaptation.freeze=folding"} <= set(packed[1])
     before = trained[2:4]
     for (command, predicted), (_, arguments), (_, earlier) in zip(predictions, further, before, strict=True):
         averaged = f"{given(earlier, '--out-dir')}/average.safetensors"
         assert command == "distill" and given(predicted, "--params") == averaged
         assert given(predicted, "--out-dir") == given(arguments, "--distilled")
         assert f"run.first_step={given(earlier, '--steps')}" in arguments
-    grown = [False, False, False, True, True]  # what is learnt in a block must not be dropped with it
+    grown = [False, False, False, True, True, True]  # what is learnt in a block must not be dropped with it
     assert ["model.evoformer.num_blocks=4" not in arguments for _, arguments in trained[1:]] == grown
-    assert [arguments[0] for _, arguments in calls(tree, FROM_SCRATCH="1")] == ["--resume"] * 6
+    assert [arguments[0] for _, arguments in calls(tree, FROM_SCRATCH="1")] == ["--resume"] * 7
 
 
 def test_what_it_sets_is_what_the_preset_can_do(tree):

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from alphafold_lite.common import residue_constants as rc
 from alphafold_lite.geometry import atoms
 from alphafold_lite.geometry.rigid import Rigid
-from alphafold_lite.geometry.torsions import torsion_angles
+from alphafold_lite.geometry.torsions import PSI, torsion_angles
 from alphafold_lite.model.config import PackingConfig
 from alphafold_lite.model.primitives import LayerNorm, Linear, full_precision
 from alphafold_lite.model.structure.sidechains import Sidechains, build_sidechains
 
 NUM_ATOMS, NUM_SLOTS = 4, 14  # N, CA, C and O, the first columns of atom14
+NUM_TYPES = len(rc.restypes)
 NUM_TORSIONS = 3  # omega, phi and psi, the first columns of the torsions
 IDEAL_CB = rc.restype_atom37_rigid_group_positions[
     rc.restype_order["A"], rc.atom_order["CB"]
@@ -26,6 +27,7 @@ LEAST_DISTANCE, MOST_DISTANCE, NUM_DISTANCES, DISTANCE_WIDTH = (
     16,
     1.2,
 )  # Å: Gaussians that stand for a distance
+LONGEST_LINK = 2.0  # Å between C and the next N; farther apart they are not bonded
 FAR = 1e4  # Å, added to distances to residues that are not there
 UNIT = 10.0  # Å a unit of length inside; neighbours whose messages count as one, too
 MOST_APART = 32  # along the chain; farther residues look alike
@@ -47,6 +49,7 @@ class SidechainPacker(nn.Module):
         self.apart = nn.Embedding(2 * MOST_APART + 1, c)
         self.layers = nn.ModuleList(_Layer(c, config.dropout) for _ in range(config.num_layers))
         self.angles = Linear(c, 14)
+        self.hidden_types = Linear(c, NUM_TYPES)
 
     def forward(
         self,
@@ -54,6 +57,25 @@ class SidechainPacker(nn.Module):
         backbone: Float[Tensor, "*batch N_res 4 3"],
         mask: Float[Tensor, "*batch N_res"],
     ) -> Float[Tensor, "*batch N_res 7 2"]:
+        return self.angles(self.nodes(aatype, backbone, mask)).unflatten(-1, (7, 2))
+
+    def recover_types(
+        self,
+        aatype: Int[Tensor, "*batch N_res"],
+        backbone: Float[Tensor, "*batch N_res 4 3"],
+        mask: Float[Tensor, "*batch N_res"],
+    ) -> Float[Tensor, "*batch N_res 20"]:
+        """Logits of the residue types, some of which are hidden in `aatype` (X). Only training asks for them: backbones without side chains, too,
+        teach which residue fits where."""
+        return self.hidden_types(self.nodes(aatype, backbone, mask))
+
+    def nodes(
+        self,
+        aatype: Int[Tensor, "*batch N_res"],
+        backbone: Float[Tensor, "*batch N_res 4 3"],
+        mask: Float[Tensor, "*batch N_res"],
+    ) -> Float[Tensor, "*batch N_res c"]:
+        """What each residue has heard of its neighbours."""
         if self.training and self.config.noise:
             backbone = backbone + self.config.noise * torch.randn_like(backbone)
         with full_precision(backbone.device):
@@ -64,7 +86,7 @@ class SidechainPacker(nn.Module):
         weights = _of(mask[..., None], near)
         for layer in self.layers:
             nodes = layer(nodes, edges, near, weights)
-        return self.angles(nodes).unflatten(-1, (7, 2))
+        return nodes
 
     def _look(
         self, aatype: Tensor, backbone: Tensor, mask: Tensor
@@ -106,15 +128,17 @@ class SidechainPacker(nn.Module):
         mask: Float[Tensor, "*batch N_res"],
         plddt: Float[Tensor, "*batch N_res"],
     ) -> Sidechains:
-        """The same with chi1-4 packed anew where pLDDT says that the backbone is worth it (`PackingConfig.least_plddt`)."""
+        """The same with O in the plane of its peptide bond, and chi1-4 packed anew where pLDDT says that the backbone is worth it
+        (`PackingConfig.least_plddt`)."""
         with full_precision(mask.device):
             frames = sidechains.frames.select(0)
-            raw = self(aatype, sidechains.atom14[..., :NUM_ATOMS, :], mask)
-            packed = build_sidechains(raw, frames, aatype).angles
+            before, chi = sidechains.angles[..., :PSI, :], sidechains.angles[..., NUM_TORSIONS:, :]
+            psi = _psi(sidechains, mask)[..., None, :]
+            straight = build_sidechains(torch.cat((before, psi, chi), dim=-2), frames, aatype)
+            raw = self(aatype, straight.atom14[..., :NUM_ATOMS, :], mask)
+            packed = build_sidechains(raw, frames, aatype).angles[..., NUM_TORSIONS:, :]
             trusted = (plddt >= self.config.least_plddt)[..., None, None]
-            chosen = torch.where(trusted, packed, sidechains.angles)
-            angles = torch.cat((sidechains.angles[..., :NUM_TORSIONS, :], chosen[..., NUM_TORSIONS:, :]), dim=-2)
-            return build_sidechains(angles, frames, aatype)
+            return build_sidechains(torch.cat((before, psi, torch.where(trusted, packed, chi)), dim=-2), frames, aatype)
 
 
 class _Layer(nn.Module):
@@ -145,6 +169,17 @@ def _of(
     """What stands at the neighbours."""
     index = near.flatten(-2)[..., None].expand(*near.shape[:-2], -1, values.shape[-1])
     return values.gather(-2, index).unflatten(-2, near.shape[-2:])
+
+
+def _psi(sidechains: Sidechains, mask: Float[Tensor, "*batch N_res"]) -> Float[Tensor, "*batch N_res 2"]:
+    """(sin, cos) of psi, to which O is placed: as the next residue's N has it where the two are bonded, else as predicted."""
+    n, ca, c = sidechains.atom14[..., :3, :].unbind(-2)
+    following, there = n.roll(-1, dims=-2), mask * mask.roll(-1, dims=-1)
+    local = Rigid.from_axes(c - ca, n - c, c).invert_apply(following)
+    measured = torch.stack((local[..., 2], local[..., 1]), dim=-1)
+    bonded = ((following - c).square().sum(-1) < LONGEST_LINK**2) & (there > 0)
+    bonded[..., -1] = False
+    return torch.where(bonded[..., None], measured, sidechains.angles[..., PSI, :])
 
 
 def _torsions(aatype: Tensor, backbone: Tensor, mask: Tensor) -> Float[Tensor, "*batch N_res torsions"]:

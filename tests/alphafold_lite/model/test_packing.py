@@ -97,6 +97,30 @@ def test_packing_moves_side_chains_of_trusted_residues_and_nothing_else():
 
 
 @torch.no_grad()
+def test_oxygens_lie_in_the_plane_of_their_peptide_bonds():
+    """Across C from the next N, where that is bonded; where it is not, psi stays what it was."""
+    aatype, loose = chain(3)
+    frames = loose.frames.select(0)
+    towards = torch.nn.functional.normalize(torch.tensor([0.3, -0.5, 0.8], dtype=torch.float64), dim=0)
+    shift = torch.zeros(3, 3, dtype=torch.float64)
+    shift[1] = loose.atom14[0, 2] + 1.33 * towards - loose.atom14[1, 0]  # N of the second to C of the first
+    shift[2] = loose.atom14[1, 2] + shift[1] + 2.5 * towards - loose.atom14[2, 0]
+    sidechains = build_sidechains(loose.angles, replace(frames, translation=frames.translation + shift), aatype)
+    packed = packer().pack(sidechains, aatype, torch.ones(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64))
+    ca, c, o = packed.atom14[0, 1:4]
+    axis = torch.nn.functional.normalize(c - ca, dim=0)
+    across, there = (v - (v @ axis) * axis for v in (o - c, packed.atom14[1, 0] - c))
+    assert torch.cosine_similarity(across, there, dim=0) < -0.9999
+    assert not torch.allclose(packed.angles[0], sidechains.angles[0], atol=1e-2)
+    assert torch.allclose(packed.angles[1:], sidechains.angles[1:])
+    assert torch.allclose(packed.angles[:, 3:], sidechains.angles[:, 3:])
+    masked = packer().pack(
+        sidechains, aatype, torch.tensor([1.0, 0.0, 1.0], dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    )
+    assert torch.allclose(masked.angles, sidechains.angles)
+
+
+@torch.no_grad()
 def test_a_network_packs_in_evaluation_only_and_its_backbone_and_confidence_stay():
     config = replace(small_config(), packing=PackingConfig(channels=8, neighbours=4, least_plddt=0.0))
     assert ModelConfig.from_json_dict(config.to_json_dict()) == config
@@ -107,7 +131,7 @@ def test_a_network_packs_in_evaluation_only_and_its_backbone_and_confidence_stay
     model.training = True  # of the whole alone, so that nothing is dropped out
     bare = model(batch)
     assert torch.equal(packed.atom14_positions, packed.structure.sidechains[-1].atom14 * batch.seq_mask[:, None, None])
-    torch.testing.assert_close(packed.atom37_positions[:, :5], bare.atom37_positions[:, :5])
+    torch.testing.assert_close(packed.atom37_positions[:, :4], bare.atom37_positions[:, :4])  # N, CA, C, CB
     assert not torch.allclose(packed.atom14_positions, bare.atom14_positions, atol=1e-2)
     assert torch.equal(plddt(packed.logits.plddt), plddt(bare.logits.plddt))
     model.training, model.packer = False, None

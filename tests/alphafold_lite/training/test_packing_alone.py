@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -36,7 +38,8 @@ def test_only_the_packer_gets_a_gradient_and_nothing_else_is_asked_of_it(sets):
     parts = sum(weights[name] * outcome.means[name] for name in ("torsion", "rotamer", "angle_norm"))
     assert outcome.means["loss"] == pytest.approx(parts) and outcome.means["torsion"] > 0
     taught = {name for name, p in total.model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
-    assert taught == {name for name, _ in total.model.named_parameters() if name.startswith("packer.")}
+    packer = {name for name, _ in total.model.named_parameters() if name.startswith("packer.")}
+    assert taught == packer - {"packer.hidden_types.weight", "packer.hidden_types.bias"}
 
 
 def test_the_rest_can_be_frozen(sets):
@@ -74,3 +77,55 @@ def test_a_network_without_a_packer(sets):
     model, _ = build_state(config, None, torch.device("cpu"))
     with pytest.raises(InputError, match="step.packing_alone"):
         packing_alone.pack_truth(model, first(config, sets).targets)
+
+
+TYPES = ("step.types_alone=true", f"model.packing={PACKING}", "step.batch_size=4", "step.micro_batch=4", *QUIET)
+
+
+def test_hidden_types_teach_the_packer_and_nothing_else(sets):
+    """Backbones alone are enough: every other sample of these has no side chains."""
+    config = small_config(*TYPES)
+    _, total = gradients(config)
+    outcome = total.compute(config, 0, numbered(MicroBatches(config, sets), config, 0))
+    assert outcome.problems == () and set(outcome.means) == {"loss", "masked_msa", "gradient_norm"}
+    assert outcome.means["loss"] == pytest.approx(config.loss.masked_msa * outcome.means["masked_msa"])
+    taught = {name for name, p in total.model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    packer = {name for name, _ in total.model.named_parameters() if name.startswith("packer.")}
+    assert taught == packer - {"packer.angles.weight", "packer.angles.bias"}
+
+
+def test_what_is_hidden_is_not_seen(sets):
+    config = small_config(*TYPES)
+    model, _ = build_state(config, None, torch.device("cpu"))
+    targets = first(config, sets).targets
+    torch.manual_seed(0)
+    logits, hidden = packing_alone.recover_types(model, targets)
+    hidden_there = hidden > 0
+    other = replace(targets, aatype=torch.where(hidden_there, (targets.aatype + 1) % 20, targets.aatype))
+    torch.manual_seed(0)
+    again, hidden_again = packing_alone.recover_types(model, other)
+    torch.testing.assert_close(hidden_again, hidden)
+    torch.testing.assert_close(again, logits)
+    shares = hidden.sum(-1) / targets.atom14_mask[..., :4].prod(-1).sum(-1)
+    assert 0.05 < shares.min() < shares.max() <= 1 and len(set(shares.tolist())) == len(shares)
+
+
+def test_types_are_learnt(sets):
+    config = small_config(
+        *TYPES, "optimizer.learning_rate=0.01", "optimizer.warmup_samples=4", "optimizer.schedule=steps"
+    )
+    model, state = build_state(config, None, torch.device("cpu"))
+    batch, losses = first(config, sets), []
+    for step in range(60):
+        state.flat.zero_gradient()
+        logits, hidden = packing_alone.recover_types(model, batch.targets)
+        found = packing_alone.type_losses(logits, hidden, batch.targets, config.loss)
+        found.total.sum().backward()
+        state.optimizer.update(state.flat.gradient, learning_rate(config, step))
+        losses.append(float(found.terms["masked_msa"].detach().mean()))
+    assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
+
+
+def test_one_part_alone_at_a_time():
+    with pytest.raises(InputError, match="step.packing_alone and step.types_alone"):
+        small_config("step.packing_alone=true", "step.types_alone=true")
