@@ -35,6 +35,18 @@ def _gather_atoms(
     return torch.cat((backbone, chi), dim=-3)
 
 
+def torsion(
+    a: Float[Tensor, "*batch 3"],
+    b: Float[Tensor, "*batch 3"],
+    c: Float[Tensor, "*batch 3"],
+    d: Float[Tensor, "*batch 3"],
+) -> Float[Tensor, "*batch 2"]:
+    """(sin, cos) of the torsion angle about the bond from b to c."""
+    local = Rigid.from_axes(c - b, a - c, c).invert_apply(d)
+    sin_cos = torch.stack((local[..., 2], local[..., 1]), dim=-1)
+    return sin_cos / torch.sqrt(sin_cos.square().sum(-1, keepdim=True) + ANGLE_EPS)
+
+
 def torsion_angles(
     aatype: Int[Tensor, "*batch N_res"],
     atom37: Float[Tensor, "*batch N_res 37 3"],
@@ -54,10 +66,7 @@ def torsion_angles(
     )
     mask = torch.cat((mask[..., :3], mask[..., 3:] * chi_exists), dim=-1)
 
-    a, b, c, d = atoms.unbind(-2)
-    local = Rigid.from_axes(c - b, a - c, c).invert_apply(d)
-    sin_cos = torch.stack((local[..., 2], local[..., 1]), dim=-1)
-    sin_cos = sin_cos / torch.sqrt(sin_cos.square().sum(-1, keepdim=True) + ANGLE_EPS)
+    sin_cos = torsion(*atoms.unbind(-2))
     sign = torch.ones(7, dtype=atom37.dtype, device=atom37.device)
     sign[PSI] = -1
     sin_cos = sin_cos * sign[:, None]

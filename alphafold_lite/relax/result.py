@@ -26,9 +26,7 @@ class RelaxConfig:
     """Values of AlphaFold 2 (supplement 1.8.6) and the caps of this program."""
 
     stiffness: float = 10.0  # of the harmonic restraints on heavy atoms, kcal/mol/Å²
-    torsion_stiffness: float = (
-        24.0  # of the periodic restraints on chi1-4, kcal/mol (DECISIONS 37); 0: none, as in AlphaFold
-    )
+    torsion_stiffness: float = 24.0  # of the periodic ones on chi1-4, kcal/mol; 0: none, as in AlphaFold (DECISIONS 37)
     tolerance: float = 2.39  # root mean square force at which a minimisation ends, kcal/mol/nm (10 kJ/mol/nm)
     max_rounds: int = 3
     max_iterations: int = 0  # of one round; 0: until the tolerance is reached

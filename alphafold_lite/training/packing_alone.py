@@ -50,7 +50,7 @@ def recover_types(
 def _packer(model: AlphaFold) -> SidechainPacker:
     if model.packer is None:
         raise InputError(
-            "a network with a packer of side chains, for step.packing_alone",
+            "a network with a packer of side chains, for step.packing_alone or step.types_alone",
             "a network without it",
             "take a preset with one, lite for example",
         )

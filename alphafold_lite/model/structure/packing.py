@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from alphafold_lite.common import residue_constants as rc
 from alphafold_lite.geometry import atoms
 from alphafold_lite.geometry.rigid import Rigid
-from alphafold_lite.geometry.torsions import PSI, torsion_angles
+from alphafold_lite.geometry.torsions import PSI, torsion, torsion_angles
 from alphafold_lite.model.config import PackingConfig
 from alphafold_lite.model.primitives import LayerNorm, Linear, full_precision
 from alphafold_lite.model.structure.sidechains import Sidechains, build_sidechains
@@ -175,11 +175,9 @@ def _psi(sidechains: Sidechains, mask: Float[Tensor, "*batch N_res"]) -> Float[T
     """(sin, cos) of psi, to which O is placed: as the next residue's N has it where the two are bonded, else as predicted."""
     n, ca, c = sidechains.atom14[..., :3, :].unbind(-2)
     following, there = n.roll(-1, dims=-2), mask * mask.roll(-1, dims=-1)
-    local = Rigid.from_axes(c - ca, n - c, c).invert_apply(following)
-    measured = torch.stack((local[..., 2], local[..., 1]), dim=-1)
     bonded = ((following - c).square().sum(-1) < LONGEST_LINK**2) & (there > 0)
     bonded[..., -1] = False
-    return torch.where(bonded[..., None], measured, sidechains.angles[..., PSI, :])
+    return torch.where(bonded[..., None], torsion(n, ca, c, following), sidechains.angles[..., PSI, :])
 
 
 def _torsions(aatype: Tensor, backbone: Tensor, mask: Tensor) -> Float[Tensor, "*batch N_res torsions"]:
