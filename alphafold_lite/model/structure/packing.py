@@ -8,26 +8,21 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from alphafold_lite.common import residue_constants as rc
-from alphafold_lite.geometry import atoms
 from alphafold_lite.geometry.rigid import Rigid
-from alphafold_lite.geometry.torsions import PSI, torsion, torsion_angles
+from alphafold_lite.geometry.torsions import PSI, torsion
+from alphafold_lite.metrics.backbone import LONGEST_LINK
 from alphafold_lite.model.config import PackingConfig
 from alphafold_lite.model.primitives import LayerNorm, Linear, full_precision
-from alphafold_lite.model.structure.sidechains import Sidechains, build_sidechains
+from alphafold_lite.model.structure.sidechains import Sidechains, build_sidechains, unit_angles
 
-NUM_ATOMS, NUM_SLOTS = 4, 14  # N, CA, C and O, the first columns of atom14
+NUM_ATOMS = 4  # N, CA, C and O, the first columns of atom14
 NUM_TYPES = len(rc.restypes)
 NUM_TORSIONS = 3  # omega, phi and psi, the first columns of the torsions
 IDEAL_CB = rc.restype_atom37_rigid_group_positions[
     rc.restype_order["A"], rc.atom_order["CB"]
 ]  # Å, in the backbone frame
-LEAST_DISTANCE, MOST_DISTANCE, NUM_DISTANCES, DISTANCE_WIDTH = (
-    2.0,
-    18.0,
-    16,
-    1.2,
-)  # Å: Gaussians that stand for a distance
-LONGEST_LINK = 2.0  # Å between C and the next N; farther apart they are not bonded
+LEAST_DISTANCE, MOST_DISTANCE, NUM_DISTANCES = 2.0, 18.0, 16  # Å: centres of the Gaussians that stand for a distance
+DISTANCE_WIDTH = 1.2  # Å
 FAR = 1e4  # Å, added to distances to residues that are not there
 UNIT = 10.0  # Å a unit of length inside; neighbours whose messages count as one, too
 MOST_APART = 32  # along the chain; farther residues look alike
@@ -119,7 +114,7 @@ class SidechainPacker(nn.Module):
 
         places = torch.arange(cb.shape[-2], device=cb.device)
         apart = (near - places[:, None]).clamp(-MOST_APART, MOST_APART) + MOST_APART
-        return near, _torsions(aatype, backbone, mask), geometry, apart
+        return near, _torsions(backbone, mask * (aatype < NUM_TYPES)), geometry, apart
 
     def pack(
         self,
@@ -133,10 +128,11 @@ class SidechainPacker(nn.Module):
         with full_precision(mask.device):
             frames = sidechains.frames.select(0)
             before, chi = sidechains.angles[..., :PSI, :], sidechains.angles[..., NUM_TORSIONS:, :]
-            psi = _psi(sidechains, mask)[..., None, :]
+            present = mask * (aatype < NUM_TYPES)  # all atoms of X lie at the origin
+            psi = _psi(sidechains, present)[..., None, :]
             straight = build_sidechains(torch.cat((before, psi, chi), dim=-2), frames, aatype)
-            raw = self(aatype, straight.atom14[..., :NUM_ATOMS, :], mask)
-            packed = build_sidechains(raw, frames, aatype).angles[..., NUM_TORSIONS:, :]
+            raw = self(aatype, straight.atom14[..., :NUM_ATOMS, :], present)
+            packed = unit_angles(raw[..., NUM_TORSIONS:, :])
             trusted = (plddt >= self.config.least_plddt)[..., None, None]
             return build_sidechains(torch.cat((before, psi, torch.where(trusted, packed, chi)), dim=-2), frames, aatype)
 
@@ -171,20 +167,27 @@ def _of(
     return values.gather(-2, index).unflatten(-2, near.shape[-2:])
 
 
-def _psi(sidechains: Sidechains, mask: Float[Tensor, "*batch N_res"]) -> Float[Tensor, "*batch N_res 2"]:
+def _psi(sidechains: Sidechains, present: Float[Tensor, "*batch N_res"]) -> Float[Tensor, "*batch N_res 2"]:
     """(sin, cos) of psi, to which O is placed: as the next residue's N has it where the two are bonded, else as predicted."""
     n, ca, c = sidechains.atom14[..., :3, :].unbind(-2)
-    following, there = n.roll(-1, dims=-2), mask * mask.roll(-1, dims=-1)
+    following, there = _shifted(n, -1), present * _shifted(present[..., None], -1)[..., 0]
     bonded = ((following - c).square().sum(-1) < LONGEST_LINK**2) & (there > 0)
-    bonded[..., -1] = False
     return torch.where(bonded[..., None], torsion(n, ca, c, following), sidechains.angles[..., PSI, :])
 
 
-def _torsions(aatype: Tensor, backbone: Tensor, mask: Tensor) -> Float[Tensor, "*batch N_res torsions"]:
+def _torsions(
+    backbone: Float[Tensor, "*batch N_res 4 3"], known: Float[Tensor, "*batch N_res"]
+) -> Float[Tensor, "*batch N_res torsions"]:
     """(sin, cos) of omega, phi and psi of the residue before, of this and of the one behind; 0 where there is none."""
-    atom14 = torch.nn.functional.pad(backbone, (0, 0, 0, NUM_SLOTS - NUM_ATOMS))
-    exists = atoms.atom14_to_atom37(torch.ones_like(atom14), aatype, mask)[..., 0]
-    found, _, known = torsion_angles(aatype, atoms.atom14_to_atom37(atom14, aatype, mask), exists)
-    own = (found * known[..., None])[..., :NUM_TORSIONS, :].flatten(-2)
-    before, behind = (torch.nn.functional.pad(own, (0, 0, *ends)) for ends in ((1, 0), (0, 1)))
-    return torch.cat((before[..., :-1, :], own, behind[..., 1:, :]), dim=-1)
+    n, ca, c, o = backbone.unbind(-2)
+    ca_before, c_before = _shifted(ca, 1), _shifted(c, 1)
+    linked = known * _shifted(known[..., None], 1)[..., 0]
+    omega, phi, psi = torsion(ca_before, c_before, n, ca), torsion(c_before, n, ca, c), -torsion(n, ca, c, o)
+    found = torch.stack((omega, phi, psi), dim=-2)
+    own = (found * torch.stack((linked, linked, known), dim=-1)[..., None]).flatten(-2)
+    return torch.cat((_shifted(own, 1), own, _shifted(own, -1)), dim=-1)
+
+
+def _shifted(values: Float[Tensor, "*batch N_res c"], by: int) -> Float[Tensor, "*batch N_res c"]:
+    """Values of the residue before (1) or behind (-1); 0 where there is none."""
+    return torch.nn.functional.pad(values, (0, 0, by, -by))

@@ -55,11 +55,16 @@ class SidechainPredictor(nn.Module):
         return build_sidechains(raw, frames, aatype)
 
 
+def unit_angles(raw: Float[Tensor, "*shape 2"]) -> Float[Tensor, "*shape 2"]:
+    """(sin, cos) of unit length."""
+    return raw / torch.sqrt(raw.square().sum(-1, keepdim=True).clamp(min=ANGLE_EPS))
+
+
 def build_sidechains(
     raw: Float[Tensor, "*batch N_res 7 2"], frames: Rigid, aatype: Int[Tensor, "*batch N_res"]
 ) -> Sidechains:
     """Angles of unit length, and the atoms that they put on the backbone frames (Å)."""
-    angles = raw / torch.sqrt(raw.square().sum(-1, keepdim=True).clamp(min=ANGLE_EPS))
+    angles = unit_angles(raw)
     groups = torsions.torsions_to_frames(frames, angles, aatype)
     return Sidechains(
         angles=angles,

@@ -121,6 +121,22 @@ def test_oxygens_lie_in_the_plane_of_their_peptide_bonds():
 
 
 @torch.no_grad()
+def test_unknown_residues_are_not_there():
+    """They have no atoms: all lie at the origin."""
+    aatype, sidechains = chain()
+    aatype[4] = rc.unk_restype_index
+    one, confidence = torch.ones(N, dtype=torch.float64), torch.full((N,), 90.0, dtype=torch.float64)
+    built = build_sidechains(sidechains.angles, sidechains.frames.select(0), aatype)
+    assert (built.atom14[4] == 0).all()
+    net = packer(neighbours=N)
+    packed = net.pack(built, aatype, one, confidence)
+    without = net.pack(built, aatype, one * (aatype < rc.unk_restype_index), confidence)
+    known = torch.arange(N) != 4
+    assert packed.atom14.isfinite().all()
+    assert torch.equal(packed.atom14[known], without.atom14[known])
+
+
+@torch.no_grad()
 def test_a_network_packs_in_evaluation_only_and_its_backbone_and_confidence_stay():
     config = replace(small_config(), packing=PackingConfig(channels=8, neighbours=4, least_plddt=0.0))
     assert ModelConfig.from_json_dict(config.to_json_dict()) == config
