@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import openmm
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from openmm import app, unit
 from pdbfixer import PDBFixer
 
@@ -74,7 +74,8 @@ class _Stage:
             soften(system, topology)
             config = replace(config, platform="cpu", threads=1)
         self._restraint = _restraint_force(topology)
-        self._torsions = _torsion_force(topology, config.torsion_stiffness * _KCAL)
+        self._torsion_atoms, self._torsion_limits = _side_chain_torsions(topology)
+        self._torsions = _torsion_force(self._torsion_atoms, config.torsion_stiffness * _KCAL)
         system.addForce(self._restraint)
         system.addForce(self._torsions)
         self._context, self.platform = _context(system, config)
@@ -86,10 +87,9 @@ class _Stage:
             atom, _ = self._restraint.getParticleParameters(number)
             self._restraint.setParticleParameters(number, atom, [float(stiffness[atom]), *positions[atom].tolist()])
         self._restraint.updateParametersInContext(self._context)
-        for number in range(self._torsions.getNumTorsions()):
-            *atoms, (_, limit) = self._torsions.getTorsionParameters(number)
-            angle = np.clip(dihedral(positions[atoms]), -limit, limit)
-            self._torsions.setTorsionParameters(number, *atoms, [float(angle), limit])
+        angles = dihedral(positions[self._torsion_atoms]).clip(-self._torsion_limits, self._torsion_limits)
+        for number, (atoms, angle) in enumerate(zip(self._torsion_atoms.tolist(), angles.tolist(), strict=True)):
+            self._torsions.setTorsionParameters(number, *atoms, [angle])
         self._torsions.updateParametersInContext(self._context)
 
     def minimise(self, positions: Float[np.ndarray, "N_atom 3"], watch: _Watch) -> Float[np.ndarray, "N_atom 3"]:
@@ -242,17 +242,26 @@ def _restraint_force(topology: app.Topology) -> openmm.CustomExternalForce:
     return force
 
 
-def _torsion_force(topology: app.Topology, stiffness: float) -> openmm.CustomTorsionForce:
-    """A periodic restraint (kJ/mol) for every chi1-4. `_Stage.restrain` says to which angles, none beyond its limit."""
-    force = openmm.CustomTorsionForce(_TORSION_RESTRAINT)
-    force.addGlobalParameter("h", stiffness)
-    for name in ("theta0", "limit"):
-        force.addPerTorsionParameter(name)
+def _side_chain_torsions(
+    topology: app.Topology,
+) -> tuple[Int[np.ndarray, "N_torsion 4"], Float[np.ndarray, "N_torsion"]]:
+    """Atoms of every chi1-4, and the angle beyond which it is not held (radians)."""
+    atoms, limits = [], []
     for residue in topology.residues():
         numbers = {atom.name: atom.index for atom in residue.atoms()}
-        limit = _RING_LIMIT if residue.name == "PRO" else math.pi
-        for names in residue_constants.chi_angles_atoms[residue.name]:
-            force.addTorsion(*(numbers[name] for name in names), [0.0, limit])
+        torsions = residue_constants.chi_angles_atoms[residue.name]
+        atoms += [[numbers[name] for name in names] for names in torsions]
+        limits += [_RING_LIMIT if residue.name == "PRO" else math.pi] * len(torsions)
+    return np.array(atoms, np.int64).reshape(-1, 4), np.array(limits, np.float64)
+
+
+def _torsion_force(atoms: Int[np.ndarray, "N_torsion 4"], stiffness: float) -> openmm.CustomTorsionForce:
+    """A periodic restraint (kJ/mol) for every torsion; `_Stage.restrain` says to which angles."""
+    force = openmm.CustomTorsionForce(_TORSION_RESTRAINT)
+    force.addGlobalParameter("h", stiffness)
+    force.addPerTorsionParameter("theta0")
+    for numbers in atoms.tolist():
+        force.addTorsion(*numbers, [0.0])
     force.setForceGroup(_RESTRAINT_GROUP)
     return force
 

@@ -147,10 +147,9 @@ class StepConfig:
                 f"{self.batch_size} and {self.micro_batch}",
                 "change one of them",
             )
-        alone = [name for name in ("msa_alone", "packing_alone", "types_alone") if getattr(self, name)]
+        alone = [f"step.{name}" for name in ("msa_alone", "packing_alone", "types_alone") if getattr(self, name)]
         if len(alone) > 1:
-            found = " and ".join(f"step.{name}" for name in alone)
-            raise InputError("at most one part of the network that learns alone", found, "leave one of them")
+            raise InputError("at most one part that learns alone", " and ".join(alone), "leave one of them")
         if self.compile_triangles and not self.fuse_triangles:
             raise InputError(
                 "step.fuse_triangles with step.compile_triangles", "compile_triangles alone", "set both to true"
@@ -223,11 +222,9 @@ class RunConfig:
 class AdaptationConfig:
     """Which parameters a run changes, where it starts from trained ones."""
 
-    freeze: Literal["trunk", "structure", "backbone", "folding"] | None = (
-        None  # trunk: all but structure module and heads
-    )
+    freeze: Literal["trunk", "structure", "backbone", "folding"] | None = None
+    # trunk: all but structure module and heads; folding: all but the packer of side chains
     # backbone: all but what predicts torsions from the last s; frames and confidence stay as they are
-    # folding: all but the packer of side chains
     lora_rank: int = (
         0  # above 0: pairs of matrices of this rank beside the weights of linear layers learn, all else is frozen
     )

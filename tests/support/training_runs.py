@@ -15,7 +15,9 @@ from alphafold_lite.training.dataset import MicroBatch
 from alphafold_lite.training.distributed import World
 from alphafold_lite.training.flat import FlatParameters
 from alphafold_lite.training.loader import MicroBatches, places_of_step
-from alphafold_lite.training.step import GradientSum
+from alphafold_lite.training.loop import build_state
+from alphafold_lite.training.schedule import learning_rate
+from alphafold_lite.training.step import GradientSum, losses_of
 from alphafold_lite.training.wrapping import build_for_training
 from tests.support.packed_sets import allatom_arrays, backbone_arrays, write
 from tests.support.structure_pairs import reference_chain
@@ -40,6 +42,9 @@ QUIET = (  # changes of `small_config` after which nothing is dropped out
     "model.structure.dropout=0",
     "model.template.pair_dropout=0",
 )
+
+
+PACKING = '{"channels": 8, "num_layers": 2, "neighbours": 4, "least_plddt": 70.0, "dropout": 0.0, "noise": 0.0}'
 
 
 def small_config(*changes: str, template: bool = True) -> TrainingConfig:
@@ -92,6 +97,26 @@ def gradients(config: TrainingConfig) -> tuple[FlatParameters, GradientSum]:
 def numbered(dataset: MicroBatches, config: TrainingConfig, step: int) -> list[tuple[int, MicroBatch]]:
     """All micro-batches of a step."""
     return [(place.number, dataset[place]) for place in places_of_step(config, step)]
+
+
+def taught(total: GradientSum) -> set[str]:
+    """Names of the parameters that have a gradient."""
+    return {name for name, p in total.model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+
+
+def learn(config: TrainingConfig, batch: MicroBatch, term: str, *, steps: int = 60) -> list[float]:
+    """A term of the loss over steps that all see the same micro-batch, at a high rate."""
+    fast = ("optimizer.learning_rate=0.01", "optimizer.warmup_samples=4", "optimizer.schedule=steps")
+    config = settings.override(config, fast)
+    model, state = build_state(config, None, torch.device("cpu"))
+    values: list[float] = []
+    for step in range(steps):
+        state.flat.zero_gradient()
+        found = losses_of(model, batch, config.step, config.loss)
+        found.total.sum().backward()
+        state.optimizer.update(state.flat.gradient, learning_rate(config, step))
+        values.append(float(found.terms[term].detach().mean()))
+    return values
 
 
 def one_chain_arrays(length: int) -> dict[str, np.ndarray]:

@@ -10,10 +10,13 @@ from alphafold_lite.relax.amber import AmberModel
 from alphafold_lite.relax.pieces import find_pieces
 
 
+def amber(protein, config):
+    return AmberModel(protein, find_pieces(protein), config)
+
+
 @pytest.fixture
 def model(strand, quick):
-    protein = strand()
-    return AmberModel(protein, find_pieces(protein), quick)
+    return amber(strand(), quick)
 
 
 def test_the_first_snapshot_is_the_input_with_its_hydrogens(model, strand):
@@ -27,8 +30,7 @@ def test_the_first_snapshot_is_the_input_with_its_hydrogens(model, strand):
 
 
 def test_minimisations_follow_each_other(strand, quick):
-    protein = strand()
-    model = AmberModel(protein, find_pieces(protein), replace(quick, torsion_stiffness=0.0))
+    model = amber(strand(), replace(quick, torsion_stiffness=0.0))
     deadline = time.monotonic() + 60
     first = model.minimise(frozenset(), deadline)
     second = model.minimise(frozenset(), deadline)
@@ -56,7 +58,7 @@ def turned(strand, quick):
     protein = strand("ALFLKLL", chi1=0.0)
 
     def degrees(stiffness, free_rows=()):
-        model = AmberModel(protein, find_pieces(protein), replace(quick, torsion_stiffness=stiffness))
+        model = amber(protein, replace(quick, torsion_stiffness=stiffness))
         model.minimise(frozenset(free_rows), time.monotonic() + 60)
         return np.abs(np.degrees(chi1(model.snapshot()[0])[0]))
 
@@ -70,8 +72,7 @@ def test_side_chains_are_held_to_their_torsions_in_free_residues_too(turned, fre
 
 def test_the_ring_of_proline_is_not_held_open(strand, quick):
     """A chi1 of 180 degrees has it open: CD 3 Å and more from N."""
-    protein = strand("APA")
-    model = AmberModel(protein, find_pieces(protein), quick)
+    model = amber(strand("APA"), quick)
     for _ in range(2):
         model.minimise(frozenset(), time.monotonic() + 60)
     after = model.snapshot()[0].atom_positions[1]

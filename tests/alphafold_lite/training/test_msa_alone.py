@@ -8,8 +8,7 @@ from alphafold_lite.model.embedders import start
 from alphafold_lite.training import msa_alone
 from alphafold_lite.training.loader import MicroBatches
 from alphafold_lite.training.loop import build_state
-from alphafold_lite.training.schedule import learning_rate
-from tests.support.training_runs import QUIET, gradients, numbered, open_sets, small_config
+from tests.support.training_runs import QUIET, gradients, learn, numbered, open_sets, small_config, taught
 
 ALONE = (
     "step.msa_alone=true", "model.heads.backbone_angle_bins=4", "loss.backbone_angles=0.5", "step.batch_size=4",
@@ -64,11 +63,11 @@ def test_only_the_msa_track_gets_a_gradient_and_nothing_else_is_asked_of_it(sets
     outcome = total.compute(config, 0, _batches(config, sets))
     assert outcome.problems == () and outcome.means["backbone_angles"] * 0.5 == pytest.approx(outcome.means["loss"])
     assert set(outcome.means) == {"loss", "backbone_angles", "gradient_norm"}
-    taught = {name for name, p in total.model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    names = taught(total)
     tracks = ("row_attention", "column_attention", "msa_transition")
-    assert all(any(f".{track}." in name for name in taught) for track in tracks)
-    assert {"evoformer.single.weight", "heads.backbone_angles.logits.weight", "input_embedder.msa.weight"} <= taught
-    for name in taught:
+    assert all(any(f".{track}." in name for name in names) for track in tracks)
+    assert {"evoformer.single.weight", "heads.backbone_angles.logits.weight", "input_embedder.msa.weight"} <= names
+    for name in names:
         inside = name.startswith("evoformer.blocks") and any(f".{track}." in name for track in tracks)
         assert inside or name.startswith(
             (
@@ -79,17 +78,8 @@ def test_only_the_msa_track_gets_a_gradient_and_nothing_else_is_asked_of_it(sets
 
 
 def test_it_learns(sets):
-    config = small_config(
-        *ALONE, "optimizer.learning_rate=0.01", "optimizer.warmup_samples=4", "optimizer.schedule=steps"
-    )
-    model, state = build_state(config, None, torch.device("cpu"))
-    batch, losses = _first(config, sets), []
-    for step in range(60):
-        state.flat.zero_gradient()
-        found = msa_alone.losses(msa_alone.backbone_angles(model, batch.passes[-1]), batch.targets, config.loss)
-        found.total.sum().backward()
-        state.optimizer.update(state.flat.gradient, learning_rate(config, step))
-        losses.append(float(found.terms["backbone_angles"].mean()))
+    config = small_config(*ALONE)
+    losses = learn(config, _first(config, sets), "backbone_angles")
     assert losses[-1] < 0.7 * losses[0]
 
 

@@ -11,7 +11,7 @@ from alphafold_lite.training.records import Silent, read_metrics
 from alphafold_lite.training.run_folder import Sources, record
 from alphafold_lite.training.snapshot import add_packer, differing, read_snapshot, write_snapshot
 from alphafold_lite.weights.checkpoint import load_checkpoint, read_header
-from tests.support.training_runs import small_config, write_sets
+from tests.support.training_runs import PACKING, small_config, write_sets
 
 VALIDATED = ("run.steps=6", "run.validate_every=3", "validation.count=2", "run.checkpoint_every=3", "run.log_every=1")
 
@@ -67,9 +67,6 @@ def test_something_else_is_refused(tmp_path):
             read_snapshot(tmp_path / "x.json")
     with pytest.raises(InputError, match="run to resume"):
         write_snapshot(tmp_path, tmp_path / "lite")
-
-
-PACKING = '{"channels": 8, "num_layers": 1, "neighbours": 4, "least_plddt": 70.0, "dropout": 0.0, "noise": 0.0}'
 
 
 def packed_run(run, tmp_path, name, *changes):
